@@ -1,0 +1,3 @@
+from wherescape.connectors.gitlab.gitlab_create_metadata import gitlab_create_metadata
+
+gitlab_create_metadata()

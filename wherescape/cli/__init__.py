@@ -1,0 +1,1 @@
+"""The `wherescape` command (extra `cli`)."""

@@ -1,0 +1,192 @@
+"""The demonstration: the library's main job on an embedded RED server and a git repository."""
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from wherescape.errors import SandboxError
+from wherescape.sandbox.gitlab_server import GitLabServer
+from wherescape.sandbox.red_server import RedServer
+from wherescape.sandbox.scheduler import TaskResult
+
+KINDS = ("project", "branch", "tag", "commit")
+MARK = "gitlab_high_water_mark"
+METADATA_SCRIPT = """\
+from wherescape.connectors.gitlab.gitlab_create_metadata import gitlab_create_metadata
+
+gitlab_create_metadata()
+"""
+LOAD_SCRIPT = """\
+from wherescape.connectors.gitlab.gitlab_load_data import gitlab_load_data
+
+gitlab_load_data()
+"""
+STATUS_NAMES = {1: "success", -1: "warnings", -2: "error", -3: "fatal"}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One run of a host script, as it is shown."""
+
+    name: str
+    result: TaskResult
+    mark_before: str
+    mark_after: str
+
+
+def run_demo(repository: Path, keep: bool) -> bool:
+    """Run the demonstration and print what happened.
+
+    Arguments:
+        repository: the git repository to serve; nothing is written to it.
+        keep: leave the RED server up.
+
+    Returns:
+        Whether every step succeeded. After a step that failed its output is shown and nothing further is run.
+
+    Raises:
+        SandboxError: the server cannot start, or the folder is no git repository.
+    """
+    console = Console(highlight=False)
+    with ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wherescape-demo-")))
+        clone = _clone(repository, scratch / "repository.git")
+        console.print("Starting the stand-in RED server ...")
+        red = stack.enter_context(RedServer(keep=keep))
+        gitlab = stack.enter_context(GitLabServer(clone))
+        console.print(f"Serving {repository.resolve()} as a GitLab API on {gitlab.url}")
+        source = {"url": gitlab.url, "apikey": gitlab.token}
+
+        def run(name: str, script: str, kind: str) -> Step:
+            path = scratch / f"{name.split()[0]}_{kind}.py"
+            path.write_text(script, encoding="utf-8")
+            table = f"load_gitlab_{kind}"
+            before = red.read_parameter(MARK) or ""
+            result = red.run_host_script(path, table, environment=red.environment(table, source_config=source))
+            return Step(f"{name} {table}", result, before, red.read_parameter(MARK) or "")
+
+        steps: list[Step] = []
+        for kind in KINDS:
+            red.register_load_table(f"load_gitlab_{kind}")
+            steps.append(run("metadata", METADATA_SCRIPT, kind))
+            if steps[-1].result.status != 1:
+                return _show_failure(console, steps)
+            red.create_table(f"load_gitlab_{kind}")
+        for kind in KINDS:
+            steps.append(run("load", LOAD_SCRIPT, kind))
+            if steps[-1].result.status != 1:
+                return _show_failure(console, steps)
+        sample = red.query_warehouse(
+            "SELECT short_id, committed_date, title FROM load.load_gitlab_commit ORDER BY committed_date DESC LIMIT 5"
+        )
+        commits = _commit_twice(clone)
+        for kind in KINDS:
+            steps.append(run("again", LOAD_SCRIPT, kind))
+            if steps[-1].result.status != 1:
+                return _show_failure(console, steps)
+
+        console.print(_steps_table(steps))
+        console.print(f"Between the two runs {commits} commits were pushed, to a copy of the repository.")
+        console.print(_sample_table(sample))
+        console.print(f"Log file: {red.workdir / 'python_logging' / 'wherescape.log'}", soft_wrap=True)
+        console.print(f"Open the warehouse with: {red.psql_command()}", soft_wrap=True, markup=False)
+        if keep:
+            console.print(f"The server stays up. Stop it with: {red.stop_command()}", soft_wrap=True, markup=False)
+        else:
+            console.print("Both are gone when this command ends; --keep leaves them for you to look at.")
+    return True
+
+
+def _steps_table(steps: Iterable[Step]) -> Table:
+    table = Table(title="What RED's scheduler read from the host scripts")
+    for heading in ("task", "status", "message", "rows", "seconds", "mark before", "mark after"):
+        table.add_column(heading, justify="right" if heading in ("status", "rows", "seconds") else "left")
+    for step in steps:
+        result = step.result
+        table.add_row(
+            step.name,
+            str(result.status),
+            result.message,
+            f"{result.inserted:,}" if "metadata" not in step.name else "",
+            f"{result.seconds:.1f}",
+            step.mark_before or "-",
+            step.mark_after or "-",
+        )
+    return table
+
+
+def _sample_table(rows: Iterable[Iterable[object]]) -> Table:
+    table = Table(title="Five rows of load.load_gitlab_commit after the first run")
+    for heading in ("short_id", "committed_date", "title"):
+        table.add_column(heading)
+    for row in rows:
+        table.add_row(*(str(value) for value in row))
+    return table
+
+
+def _show_failure(console: Console, steps: list[Step]) -> bool:
+    console.print(_steps_table(steps))
+    failed = steps[-1]
+    status = failed.result.status
+    console.print(f"{failed.name} ended with status {status} ({STATUS_NAMES[status]}). Its output:", style="bold red")
+    for line in (failed.result.message, *failed.result.audit, *failed.result.detail):
+        console.print(f"  {line}", markup=False, soft_wrap=True)
+    return False
+
+
+def _clone(repository: Path, target: Path) -> Path:
+    """Make a copy that new commits can be pushed to; it shares the original's objects."""
+    top = _git("-C", str(repository), "rev-parse", "--absolute-git-dir")
+    _git("clone", "--quiet", "--mirror", "--shared", top, str(target))
+    try:
+        _git("-C", str(target), "rev-parse", "--verify", "HEAD")
+    except SandboxError:
+        raise SandboxError(f"{repository.resolve()} has no commits yet; name another with --repository.") from None
+    try:
+        _git("-C", str(target), "symbolic-ref", "HEAD")
+    except SandboxError:
+        # A detached HEAD, as in many CI checkouts; an API needs a default branch.
+        _git("-C", str(target), "update-ref", "refs/heads/detached-head", "HEAD")
+        _git("-C", str(target), "symbolic-ref", "HEAD", "refs/heads/detached-head")
+    return target
+
+
+def _commit_twice(clone: Path) -> int:
+    """Add two commits without changes to the default branch, dated now."""
+    for number in (1, 2):
+        head = _git("-C", str(clone), "rev-parse", "HEAD")
+        message = f"Commit {number} that the demonstration pushed between the two runs"
+        commit = _git("-C", str(clone), "commit-tree", "HEAD^{tree}", "-p", head, "-m", message)
+        branch = _git("-C", str(clone), "symbolic-ref", "HEAD")
+        _git("-C", str(clone), "update-ref", branch, commit)
+    return 2
+
+
+def _git(*arguments: str) -> str:
+    identity = {
+        f"GIT_{role}_{field}": value
+        for role in ("AUTHOR", "COMMITTER")
+        for field, value in (("NAME", "Demo"), ("EMAIL", "demo@example.com"))
+    }
+    try:
+        # A clone made by another user is still served: nothing of it is run.
+        done = subprocess.run(
+            ["git", "-c", "safe.directory=*", *arguments],
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            env={**os.environ, **identity},
+        )
+    except FileNotFoundError as error:
+        raise SandboxError("The demonstration needs git on the PATH.") from error
+    if done.returncode:
+        raise SandboxError(f"git {arguments[0]} failed: {done.stderr.strip()}")
+    return done.stdout.strip()

@@ -1,0 +1,21 @@
+"""Registers the columns of a GitLab load table in RED."""
+
+from wherescape import WhereScape
+from wherescape.connectors.gitlab.gitlab_tables import find_table
+
+
+def gitlab_create_metadata(wherescape: WhereScape | None = None) -> None:
+    """Register the columns of the load table that this script is attached to; its name says which.
+
+    Arguments:
+        wherescape: made from the environment when left out.
+
+    Raises:
+        UnknownTableKind: the load table's name contains no kind of data that GitLab has.
+        TableNotRegistered: RED does not know the load table.
+    """
+    wherescape = wherescape or WhereScape()
+    wherescape.create_metadata(find_table(wherescape.table))
+
+
+gitlab_create_metadata_smart = gitlab_create_metadata

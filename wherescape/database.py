@@ -1,0 +1,347 @@
+"""One ODBC connection: query, execute, bulk insert, transaction."""
+
+import logging
+import re
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from wherescape import dialects
+from wherescape.environment import Login
+from wherescape.errors import ConnectionFailed, DatabaseError, StatementFailed
+from wherescape.redaction import redact
+
+if TYPE_CHECKING:
+    import pyodbc
+
+logger = logging.getLogger(__name__)
+
+LOGIN_TIMEOUT_SECONDS = 30
+BATCH_ROWS = 5_000
+BATCH_CHARACTERS = 8_000_000
+_LARGEST_BIGINT = 2**63 - 1
+
+Row = Sequence[Any]
+
+
+class Database:
+    """One connection to one database, opened on first use and reused.
+
+    A connection that breaks is dropped, so that the next call opens a new one. Safe to share between threads; calls
+    wait for each other.
+
+    Arguments:
+        login: where it is and who asks.
+    """
+
+    def __init__(self, login: Login) -> None:
+        self.login = login
+        self._connection: pyodbc.Connection | None = None
+        self._dialect: dialects.Dialect | None = None
+        self._lock = threading.RLock()
+
+    @property
+    def dialect(self) -> dialects.Dialect:
+        """What differs between this database and others; connects to find out."""
+        with self._lock:
+            if self._dialect is None:
+                import pyodbc
+
+                self._dialect = dialects.of(str(self._connected().getinfo(pyodbc.SQL_DBMS_NAME)))
+            return self._dialect
+
+    def query(self, sql: str, params: Sequence[object] | None = None) -> list[Any]:
+        """Run a statement and return its rows, the last row set's if there are several; commits.
+
+        Arguments:
+            sql: one statement or batch, with `?` for each parameter.
+            params: the parameters' values; an aware datetime is sent in UTC.
+
+        Returns:
+            A list of rows; each can be used as a tuple or by column name.
+
+        Raises:
+            ConnectionFailed, StatementFailed
+        """
+        with self.transaction(sql) as cursor:
+            rows: list[Any] = []
+            _execute(cursor, sql, params)
+            while True:
+                if cursor.description is not None:
+                    rows = cursor.fetchall()
+                if not cursor.nextset():
+                    return rows
+
+    def execute(self, sql: str, params: Sequence[object] | None = None) -> int:
+        """Run a statement in a transaction of its own and return how many rows it changed.
+
+        Arguments:
+            sql: one statement or batch, with `?` for each parameter.
+            params: the parameters' values; an aware datetime is sent in UTC.
+
+        Raises:
+            ConnectionFailed, StatementFailed: nothing has changed.
+        """
+        with self.transaction(sql) as cursor:
+            _execute(cursor, sql, params)
+            changed = 0
+            while True:
+                changed += max(cursor.rowcount, 0)
+                # Also where an error behind the first result would be raised.
+                if not cursor.nextset():
+                    return changed
+
+    def execute_many(self, sql: str, rows: Iterable[Row]) -> int:
+        """Run a statement once for every row, all in one transaction.
+
+        A plain `INSERT INTO t (a, b) VALUES (?, ?)` is sent as a set, many rows a statement; any other statement goes
+        through the driver's executemany.
+
+        Arguments:
+            sql: the statement, with `?` for each value.
+            rows: any iterable of rows; it is read as it is sent, never held whole.
+
+        Returns:
+            The number of rows.
+
+        Raises:
+            ConnectionFailed, StatementFailed: nothing has changed.
+        """
+        insert = _PLAIN_INSERT.fullmatch(sql)
+        if insert:
+            names = [name.strip() for name in _split_identifiers(insert["columns"])]
+            if len(names) == insert["values"].count("?"):
+                return self.insert(insert["table"], names, rows)
+        count = 0
+        with self.transaction(sql) as cursor:
+            for batch in batches(rows):
+                cursor.executemany(sql, [_bindable_row(row) for row in batch])
+                count += len(batch)
+        return count
+
+    def insert(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> int:
+        """Insert rows as sets, all in one transaction.
+
+        Arguments:
+            table: the table's name as it stands in SQL: quoted where the database needs it.
+            columns: the columns' names, likewise.
+            rows: values in the order of the columns; any iterable, read as it is sent.
+
+        Returns:
+            The number of rows.
+
+        Raises:
+            ConnectionFailed, StatementFailed: nothing has changed.
+        """
+        dialect = self.dialect
+        count = 0
+        with self.transaction(f"INSERT INTO {table} ({', '.join(columns)})") as cursor:
+            statement = None
+            for batch in batches(rows):
+                for row in batch:
+                    if len(row) != len(columns):
+                        raise StatementFailed(
+                            f"A row for {table} has {len(row)} values for {len(columns)} columns; none was inserted."
+                        )
+                statement = statement or dialect.prepare_insert(cursor, table, columns)
+                statement.insert(cursor, batch)
+                count += len(batch)
+        return count
+
+    @contextmanager
+    def transaction(self, what: str = "") -> Iterator["pyodbc.Cursor"]:
+        """Give a cursor; commit when the block ends, roll back when it raises.
+
+        Arguments:
+            what: the statement, for messages.
+
+        Raises:
+            ConnectionFailed, StatementFailed: in place of the driver's error.
+        """
+        import pyodbc
+
+        with self._lock:
+            connection = self._connected()
+            committing = False
+            try:
+                cursor = connection.cursor()
+                yield cursor
+                committing = True
+                connection.commit()
+            except BaseException as error:
+                alive = self._roll_back(connection)
+                if isinstance(error, pyodbc.Error):
+                    outcome = "nothing was committed" if alive or not committing else "a commit may have gone through"
+                    raise self._translated(error, what, alive, outcome) from error
+                raise
+
+    def close(self) -> None:
+        """Close the connection if there is one; it opens again on next use."""
+        with self._lock:
+            if self._connection is not None:
+                with suppress(Exception):
+                    self._connection.close()
+                self._connection = None
+
+    def _connected(self) -> "pyodbc.Connection":
+        if self._connection is None:
+            try:
+                import pyodbc
+            except ImportError as error:
+                raise ConnectionFailed(
+                    f"The ODBC driver manager is missing ({error}). On Debian and Ubuntu: apt-get install unixodbc."
+                ) from error
+            try:
+                self._connection = pyodbc.connect(
+                    connection_string(self.login, pyodbc.dataSources()), timeout=LOGIN_TIMEOUT_SECONDS
+                )
+            except pyodbc.Error as error:
+                raise ConnectionFailed(self._explain_no_connection(error)) from error
+            logger.debug("Connected to the %s database.", self.login.role)
+        return self._connection
+
+    def _roll_back(self, connection: "pyodbc.Connection") -> bool:
+        """Roll back; False if the connection is broken, which has then been dropped."""
+        try:
+            connection.rollback()
+            connection.cursor().execute("SELECT 1").fetchall()
+            connection.rollback()
+        except Exception:
+            self.close()
+            return False
+        return True
+
+    def _translated(self, error: "pyodbc.Error", what: str, alive: bool, outcome: str) -> DatabaseError:
+        if not alive:
+            return ConnectionFailed(
+                f"The connection to the {self.login.role} database ({self._name()}) broke; {outcome}. Check that the"
+                f" database is up. {_text(error)} Statement: {_shortened(what)}"
+            )
+        return StatementFailed(
+            f"The {self.login.role} database refused a statement; {outcome}.{_hint(error)} {_text(error)}"
+            f" Statement: {_shortened(what)}"
+        )
+
+    def _name(self) -> str:
+        where = redact(self.login.dsn)
+        return f"{where}, {f'user {self.login.user}' if self.login.user else 'trusted login'}"
+
+    def _explain_no_connection(self, error: "pyodbc.Error") -> str:
+        import pyodbc
+
+        text, prefix = _text(error), self.login.prefix
+        if "IM002" in text or "data source name not found" in text.lower():
+            known = ", ".join(sorted(pyodbc.dataSources())) or "none"
+            drivers = ", ".join(sorted(pyodbc.drivers())) or "none"
+            step = f"Check {prefix}_DSN. Data sources on this machine: {known}; drivers: {drivers}."
+        elif "IM003" in text or "can't open lib" in text.lower():
+            step = "The driver's library is not installed or is for another processor; reinstall the ODBC driver."
+        elif re.search(r"authentication failed|login failed|no password|28P01|28000", text, re.IGNORECASE):
+            step = f"Check {prefix}_USER and {prefix}_PWD."
+        else:
+            step = f"Check that the database is up, that {prefix}_DSN points to it, and that no firewall is between."
+        return f"No connection to the {self.login.role} database ({self._name()}): {text} {step}"
+
+
+def connection_string(login: Login, data_sources: dict[str, str]) -> str:
+    """Make the ODBC connection string of a login.
+
+    Arguments:
+        login: a DSN that holds `=` is taken as a whole connection string, to which user and password are added.
+        data_sources: the DSNs of this machine and their drivers, as `pyodbc.dataSources()` gives them.
+    """
+    whole = login.dsn.strip().rstrip(";")
+    if "=" in whole:
+        parts = [whole]
+        driver = whole
+    else:
+        parts = [f"DSN={quoted_value(whole)}"]
+        driver = data_sources.get(whole, "")
+    if login.user:
+        parts.append(f"UID={quoted_value(login.user)}")
+    if login.password:
+        parts.append(f"PWD={quoted_value(login.password)}")
+    # sslmode is a keyword of psqlODBC; others refuse it.
+    if re.search(r"postgres|psqlodbc", driver, re.IGNORECASE) and not re.search(r"sslmode\s*=", whole, re.IGNORECASE):
+        parts.append("sslmode=prefer")
+    return ";".join(parts)
+
+
+def quoted_value(value: str) -> str:
+    """Brace-quote a value of a connection string where ODBC needs it."""
+    if re.search(r"[\[\]{}(),;?*=!@]", value) or value != value.strip():
+        return "{" + value.replace("}", "}}") + "}"
+    return value
+
+
+def batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """Cut rows into lists that are bounded by rows and by characters of text."""
+    batch: list[Row] = []
+    characters = 0
+    for row in rows:
+        batch.append(row)
+        characters += sum(len(value) for value in row if isinstance(value, (str, bytes)))
+        if len(batch) >= BATCH_ROWS or characters >= BATCH_CHARACTERS:
+            yield batch
+            batch, characters = [], 0
+    if batch:
+        yield batch
+
+
+_IDENTIFIER = r'(?:"(?:[^"]|"")+"|\[(?:[^\]]|\]\])+\]|[\w$#]+)'
+_PLAIN_INSERT = re.compile(
+    rf"\s*INSERT\s+INTO\s+(?P<table>{_IDENTIFIER}(?:\s*\.\s*{_IDENTIFIER}){{0,3}})"
+    rf"\s*\(\s*(?P<columns>{_IDENTIFIER}(?:\s*,\s*{_IDENTIFIER})*)\s*\)"
+    r"\s*VALUES\s*\((?P<values>\s*\?\s*(?:,\s*\?\s*)*)\)\s*;?\s*",
+    re.IGNORECASE,
+)
+
+
+def _split_identifiers(text: str) -> list[str]:
+    return re.findall(_IDENTIFIER, text)
+
+
+def _execute(cursor: "pyodbc.Cursor", sql: str, params: Sequence[object] | None) -> None:
+    if params is None:
+        cursor.execute(sql)
+    else:
+        cursor.execute(sql, _bindable_row((params,) if isinstance(params, str) else params))
+
+
+def _bindable_row(row: Sequence[object]) -> list[object]:
+    return [_bindable(value) for value in row]
+
+
+def _bindable(value: object) -> object:
+    """Turn a value into one that the driver does not change on the way."""
+    if isinstance(value, str):
+        if "\0" in value:
+            # psqlODBC would cut the text there without a word.
+            raise StatementFailed(f"A text holds a NUL character, which ODBC cannot send: {value[:40]!r}.")
+    elif isinstance(value, datetime):
+        if value.tzinfo is not None:
+            return value.astimezone(UTC).replace(tzinfo=None)
+    elif isinstance(value, int) and not isinstance(value, bool) and abs(value) > _LARGEST_BIGINT:
+        return Decimal(value)
+    return value
+
+
+def _text(error: "pyodbc.Error") -> str:
+    return redact(" ".join(str(error.args[-1] if error.args else error).split()))
+
+
+def _hint(error: "pyodbc.Error") -> str:
+    state = str(error.args[0]) if error.args else ""
+    if state in ("42P01", "42S02"):
+        return " The table does not exist: create it in RED (Create), or check the schema."
+    if state in ("42501", "42000") and "denied" in str(error):
+        return " The database user has no right to do so."
+    return ""
+
+
+def _shortened(sql: str) -> str:
+    text = redact(" ".join(sql.split()))
+    return text if len(text) <= 300 else text[:300] + "..."

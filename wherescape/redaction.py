@@ -1,0 +1,109 @@
+"""Masks passwords, tokens and API keys in any text that leaves the process.
+
+A secret is found by its value, in the forms in which it turns up in messages (escaped, URL-quoted, in base64), once
+`add_secret` has been told about it, and by its name (`PWD=`, `PRIVATE-TOKEN:`, `user:password@host`) in any case.
+"""
+
+import base64
+import json
+import re
+import threading
+from collections.abc import Mapping
+from urllib.parse import quote, quote_plus
+
+MASK = "***"
+_SHORTEST_SECRET = 4
+
+_SECRET_NAME = re.compile(
+    r"(?:pwd|password|passwd|passphrase|token|secret|credentials?|authtkn_?\d*|key)\Z", re.IGNORECASE
+)
+_NUMBERS = {"WSL_JOB_KEY", "WSL_TASK_KEY"}
+
+_NAME = (
+    r"(?:pwd|password|passwd|passphrase|secret|(?:access|private|refresh|job|auth|oauth|api|bearer)[-_]?token"
+    r"|api[-_]?key|private[-_]?key|secret[-_]?key|hapikey)"
+)
+_QUOTED = r"(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")"
+_BY_NAME = [
+    # PWD={a;b}, password='x', &private_token=x
+    re.compile(rf"({_NAME}\s*=\s*)(?:\{{(?:[^}}]|\}}\}})*\}}|{_QUOTED}|[^;&\s'\"]+)", re.IGNORECASE),
+    # 'PRIVATE-TOKEN': 'x', "password": "x"
+    re.compile(rf"({_NAME}['\"]\s*:\s*)(?:{_QUOTED}|[^,}}\s'\"]+)", re.IGNORECASE),
+    # PRIVATE-TOKEN: x, X-Api-Key: x
+    re.compile(r"((?:(?:private|job|access|auth)-token|api-?key)\s*:\s*)[^\s,;'\"]+", re.IGNORECASE),
+    # Authorization: Bearer x, 'Authorization': 'Basic x'
+    re.compile(
+        r"(authorization['\"]?\s*[:=]\s*b?['\"]?(?:(?:basic|bearer|digest|token)\s+)?)[^\s,;'\"]+", re.IGNORECASE
+    ),
+    # https://user:password@host
+    re.compile(r"(://[^/\s:@'\"]*:)[^/\s'\"]+(?=@)"),
+]
+
+_lock = threading.Lock()
+_forms: frozenset[str] = frozenset()
+_by_value: re.Pattern[str] | None = None
+
+
+def add_secret(value: str) -> None:
+    """Mask this value from now on, in every form in which it is commonly written.
+
+    For a login that an API takes as HTTP Basic, add `user:password` as well: base64 is one of the forms.
+
+    Arguments:
+        value: the secret; one of fewer than four characters is ignored, as it would mask parts of ordinary words.
+    """
+    global _forms, _by_value
+    if len(value) < _SHORTEST_SECRET:
+        return
+    with _lock:
+        forms = _forms | _written_forms(value)
+        if forms != _forms:
+            longest_first = sorted(forms, key=lambda form: (-len(form), form))
+            _by_value = re.compile("|".join(map(re.escape, longest_first)))
+            _forms = forms
+
+
+def add_secrets_of(environ: Mapping[str, str]) -> None:
+    """Mask the values of the WSL_* variables that hold a password, token or key."""
+    for name, value in environ.items():
+        if name.upper().startswith("WSL_") and name.upper() not in _NUMBERS and is_secret_name(name):
+            add_secret(value)
+
+
+def is_secret_name(name: str) -> bool:
+    """Tell whether a variable or parameter of this name holds a secret: it ends in password, token, key and the like."""
+    return _SECRET_NAME.search(name.strip()) is not None
+
+
+def redact(text: str) -> str:
+    """Replace the secrets in a text by `***`.
+
+    Arguments:
+        text: a message, traceback, URL or connection string.
+
+    Returns:
+        The text, with the values given to `add_secret` masked, and those that stand beside a telling name.
+    """
+    if _by_value is not None:
+        text = _by_value.sub(MASK, text)
+    for pattern in _BY_NAME:
+        text = pattern.sub(rf"\g<1>{MASK}", text)
+    return text
+
+
+def _written_forms(value: str) -> set[str]:
+    encoded = value.encode("utf-8", "surrogatepass")
+    return {
+        value,
+        value.replace("}", "}}"),
+        quote(encoded, safe=""),
+        quote(encoded),
+        quote_plus(encoded),
+        json.dumps(value)[1:-1],
+        json.dumps(value, ensure_ascii=False)[1:-1],
+        repr(value)[1:-1],
+        repr('"' + value)[2:-1],
+        repr(encoded)[2:-1],
+        base64.b64encode(encoded).decode(),
+        value.encode("ascii", "backslashreplace").decode(),
+    }

@@ -1,0 +1,74 @@
+"""A load table declared once, for its metadata and its load alike."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from wherescape.errors import DeclarationError
+from wherescape.helper_functions import create_display_names
+
+DataType = Literal["text", "integer", "bigint", "numeric", "double", "boolean", "date", "timestamp", "json"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a load table.
+
+    Arguments:
+        name: the column's name in the load table.
+        data_type: what the values are; rendered per target database when the metadata is written. A `timestamp` is
+            stored in UTC without an offset, `json` as the text of a JSON document.
+        display_name: the business name in RED; made from `name` when left empty.
+        comment: what the column holds, for RED's documentation ("source strategy").
+        source: the key in a record, if it is another than `name`.
+    """
+
+    name: str
+    data_type: DataType
+    display_name: str = ""
+    comment: str = ""
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        if self.data_type not in get_args(DataType):
+            raise DeclarationError(
+                f"Column {self.name!r} has the type {self.data_type!r}; choose one of {', '.join(get_args(DataType))}."
+            )
+        if not self.source:
+            object.__setattr__(self, "source", self.name)
+        if not self.display_name:
+            object.__setattr__(self, "display_name", create_display_names([self.name])[0])
+
+
+RECORD_SOURCE = Column("dss_record_source", "text", "Record source", "Where the row came from.")
+LOAD_DATE = Column("dss_load_date", "timestamp", "Load date", "When the load started, UTC.")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A load table: what the metadata script registers and the load fills.
+
+    Arguments:
+        kind: what a row is, as it stands in the load table's name: `commit` in `load_gitlab_commit`.
+        columns: the columns in order, without `dss_record_source` and `dss_load_date`, which are added.
+        key: the names of the columns that identify a row at the source.
+        record_source: the text of `dss_record_source`; 256 characters at most.
+    """
+
+    kind: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    record_source: str
+
+    def __post_init__(self) -> None:
+        names = [column.name for column in self.columns]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise DeclarationError(f"Table {self.kind!r} declares {', '.join(twice)} more than once.")
+        missing = [name for name in self.key if name not in names]
+        if missing:
+            raise DeclarationError(f"The key of table {self.kind!r} names {', '.join(missing)}, which is no column.")
+
+    @property
+    def all_columns(self) -> tuple[Column, ...]:
+        """The declared columns and the two that every load table ends with."""
+        return (*self.columns, RECORD_SOURCE, LOAD_DATE)
