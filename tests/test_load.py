@@ -1,0 +1,170 @@
+"""wherescape.load: records in, load table out, every value in its column's type."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from wherescape import Column, Table, WhereScape
+from wherescape.errors import DeclarationError, ValueDoesNotFit
+from wherescape.sandbox.red_server import RedServer
+from wherescape.tables import DataType
+
+TYPES: tuple[DataType, ...] = (
+    "text",
+    "integer",
+    "bigint",
+    "numeric",
+    "double",
+    "boolean",
+    "date",
+    "timestamp",
+    "json",
+)
+ITEMS = Table(
+    kind="item",
+    columns=(Column("id", "bigint"), *(Column(f"a_{name}", name) for name in TYPES)),
+    key=("id",),
+    record_source="items api",
+)
+
+
+@pytest.fixture
+def wherescape(clean_red: RedServer) -> Iterator[WhereScape]:
+    clean_red.register_load_table("load_item")
+    made = WhereScape({**clean_red.environment("load_item"), "WSL_JOB_KEY": "0", "WSL_JOB_NAME": "Develop"})
+    made.create_metadata(ITEMS)
+    clean_red.create_table("load_item")
+    yield made
+    made.close()
+
+
+VALUES = [
+    ("text", "é😀 'a' \"b\" \\ \n {x} NULL", "é😀 'a' \"b\" \\ \n {x} NULL"),
+    ("text", "", ""),
+    ("text", None, None),
+    ("text", ["a", {"b": 1}], '["a", {"b": 1}]'),
+    ("text", 5, "5"),
+    ("integer", "7", 7),
+    ("integer", 2**31 - 1, 2**31 - 1),
+    ("bigint", -(2**63), -(2**63)),
+    ("numeric", "12345678901234567890123456789.123456789", Decimal("12345678901234567890123456789.123456789")),
+    ("numeric", 0.1, Decimal("0.1")),
+    ("double", 1.5e-300, 1.5e-300),
+    ("double", float("inf"), float("inf")),
+    ("boolean", True, True),
+    ("boolean", "false", False),
+    ("date", "9999-12-31", date(9999, 12, 31)),
+    ("date", date(1, 1, 1), date(1, 1, 1)),
+    ("timestamp", "2019-06-20T15:04:58.946Z", datetime(2019, 6, 20, 15, 4, 58, 946000)),
+    ("timestamp", "2012-05-28T04:42:42-07:00", datetime(2012, 5, 28, 11, 42, 42)),
+    ("timestamp", "2020-06-12T08:13:13.360+0800", datetime(2020, 6, 12, 0, 13, 13, 360000)),
+    ("timestamp", datetime(2026, 1, 5, 1, 5, 0, 1, tzinfo=timezone(timedelta(hours=2))), datetime(2026, 1, 4, 23, 5, 0, 1)),
+    ("timestamp", "2026-01-05", datetime(2026, 1, 5)),
+    ("json", {"a": [1, None, "é"]}, '{"a": [1, null, "é"]}'),
+]
+
+
+@pytest.mark.parametrize(("data_type", "value", "stored"), VALUES)
+def test_a_value_is_stored_as_what_it_means(wherescape: WhereScape, data_type: str, value: Any, stored: Any) -> None:
+    wherescape.load(ITEMS, [{"id": 1, f"a_{data_type}": value}])
+    [row] = wherescape.query_target(f"SELECT a_{data_type} FROM load.load_item")
+    # psqlODBC gives booleans as the texts 1 and 0.
+    assert (row[0] == "1" if isinstance(stored, bool) else row[0]) == stored
+
+
+@pytest.mark.parametrize(
+    ("data_type", "value"),
+    [
+        ("integer", "seven"),
+        ("integer", 1.5),
+        ("integer", True),
+        ("numeric", "1,5"),
+        ("boolean", "yes"),
+        ("boolean", 1),
+        ("date", "2026-02-30"),
+        ("date", datetime(2026, 1, 1)),
+        ("timestamp", "tomorrow"),
+        ("timestamp", 1767607500),
+    ],
+)
+def test_a_value_that_does_not_fit_is_named_and_nothing_is_loaded(
+    wherescape: WhereScape, data_type: str, value: Any
+) -> None:
+    records = [{"id": 1}, {"id": 2, f"a_{data_type}": value}]
+    with pytest.raises(ValueDoesNotFit, match=f"Record 2: .* does not fit column a_{data_type}"):
+        wherescape.load(ITEMS, records)
+    assert wherescape.query_target("SELECT * FROM load.load_item") == []
+
+
+def test_a_record_may_lack_columns_and_have_others(wherescape: WhereScape) -> None:
+    wherescape.load(ITEMS, [{"id": 1, "unknown": "x"}, {"a_text": "only"}])
+    rows = wherescape.query_target("SELECT id, a_text FROM load.load_item ORDER BY id")
+    assert [tuple(row) for row in rows] == [(1, None), (None, "only")]
+
+
+def test_a_load_says_what_it_did(wherescape: WhereScape) -> None:
+    result = wherescape.load(ITEMS, ({"id": number} for number in range(12_000)))
+    assert result.inserted == 12_000
+    assert wherescape.main_message == "12,000 rows loaded into load.load_item"
+
+
+def test_every_row_tells_its_source_and_the_start_of_the_load(wherescape: WhereScape) -> None:
+    wherescape.load(ITEMS, [{"id": 1}])
+    [row] = wherescape.query_target("SELECT dss_record_source, dss_load_date FROM load.load_item")
+    assert tuple(row) == ("items api", wherescape.run_started.astimezone(UTC).replace(tzinfo=None))
+
+
+def test_a_source_that_dies_half_way_leaves_the_table_as_it_was(wherescape: WhereScape) -> None:
+    def records() -> Iterator[dict[str, int]]:
+        yield from ({"id": number} for number in range(9_000))
+        raise ConnectionError("gone")
+
+    wherescape.load(ITEMS, [{"id": -1}])
+    with pytest.raises(ConnectionError):
+        wherescape.load(ITEMS, records())
+    assert [tuple(row) for row in wherescape.query_target("SELECT id FROM load.load_item")] == [(-1,)]
+
+
+def test_running_the_metadata_again_keeps_keys_and_transformations(clean_red: RedServer, wherescape: WhereScape) -> None:
+    clean_red.query_repository(
+        "UPDATE red.ws_load_col SET lc_transform_code = 'upper(a_text)', lc_data_type = 'varchar(9)'"
+        " WHERE lc_col_name = 'a_text' RETURNING 1"
+    )
+    sql = (
+        "SELECT lc_col_key, lc_col_name, lc_transform_code, lc_data_type FROM red.ws_load_col"
+        " WHERE lc_obj_key = ? ORDER BY lc_order"
+    )
+    before = [tuple(row) for row in clean_red.query_repository(sql, (wherescape.object_key,))]
+    wherescape.create_metadata(ITEMS)
+    after = [tuple(row) for row in clean_red.query_repository(sql, (wherescape.object_key,))]
+    assert [row[:3] for row in before] == [row[:3] for row in after]
+    assert ("a_text", "upper(a_text)", "text") in [row[1:] for row in after]
+
+
+@pytest.mark.parametrize(
+    ("columns", "key", "match"),
+    [
+        ((Column("a", "text"), Column("a", "text")), (), "declares a more than once"),
+        ((Column("a", "text"),), ("b",), "names b"),
+    ],
+)
+def test_a_declaration_that_cannot_work_is_refused(
+    columns: tuple[Column, ...], key: tuple[str, ...], match: str
+) -> None:
+    with pytest.raises(DeclarationError, match=match):
+        Table("item", columns, key, "x")
+
+
+def test_an_unknown_type_is_refused() -> None:
+    with pytest.raises(DeclarationError, match="'varchar'"):
+        Column("a", "varchar")  # type: ignore[arg-type]
+
+
+def test_json_is_stored_readable(wherescape: WhereScape) -> None:
+    wherescape.load(ITEMS, [{"id": 1, "a_json": {"at": datetime(2026, 1, 1)}}])
+    [row] = wherescape.query_target("SELECT a_json FROM load.load_item")
+    assert json.loads(row[0]) == {"at": "2026-01-01 00:00:00"}
