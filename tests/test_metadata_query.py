@@ -30,7 +30,9 @@ def object_key(red: RedServer) -> int:
 
 @pytest.fixture
 def repository(red: RedServer) -> Iterator[pyodbc.Cursor]:
-    connection = pyodbc.connect(red.meta_connection_string, autocommit=True)
+    connection = pyodbc.connect(
+        red.meta_connection_string, user=red.meta_user, password=red.meta_password, autocommit=True
+    )
     yield connection.cursor()
     connection.close()
 

@@ -8,7 +8,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from dateutil import parser as date_parser
 from slugify import slugify
 
 from wherescape.errors import DeclarationError
@@ -368,6 +367,8 @@ def is_date(text: str | None, fuzzy: bool = False) -> bool:
         text: the text, in any notation that people use.
         fuzzy: allow other words around the date.
     """
+    from dateutil import parser as date_parser
+
     if not isinstance(text, str) or _is_number(text):
         return False
     # dateutil takes what the text leaves out from the default; a whole date reads the same with either of these two.

@@ -1,12 +1,12 @@
 """The process of a host script, as RED wants it: a status on stdout, whatever else the script does.
 
-RED reads the first line of stdout as the status, and takes an exit status other than 0 for a failure of its own (RED
-8.6 to 10.3, Script Output Protocol). So from `take_over` on, stdout is kept for the report, which is written once, when
-the process ends; everything else that is printed, by a library or a child process too, goes to stderr, RED's detail
-log.
+RED reads the first line of stdout as the status, and takes an exit status other than 0 for a failure of its own
+(RED 8.6 to 10.3, Script Output Protocol). So from `take_over` on, stdout is kept for the report, written once, when the
+process ends. Everything else that is printed, by a library or a child process too, goes to stderr, RED's detail log.
 
 What nothing inside the process can report: a syntax error in the script itself, an error before `import wherescape`,
-`os._exit`, a crash of the interpreter, and SIGKILL. RED then finds no status and counts the task as failed.
+`os._exit`, a crash of the interpreter, and SIGKILL. RED then finds no status and counts the task as failed. Nor can
+a text be called back that was written to stdout, unbuffered, before `import wherescape`: let that be the first import.
 """
 
 import atexit
@@ -18,7 +18,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, NoReturn, TextIO, cast
@@ -30,6 +30,8 @@ from wherescape.redaction import add_secrets_of, redact
 _STARTED_BY_RED = ("WSL_META_DSN", "WSL_SEQUENCE", "WSL_JOB_KEY", "WSL_LOAD_TABLE")
 _EXIT_STATUS_VARIABLE = "WHERESCAPE_EXIT_STATUS"
 _EXIT_STATUS_OF = {1: 0, -1: 0, -2: 2, -3: 3}
+
+_PlainSystemExit = SystemExit
 
 _logger = logging.getLogger(__name__)
 _process: "_HostScriptProcess | None" = None
@@ -88,7 +90,7 @@ class RedactingStream:
             self._stream.flush()
         return len(text)
 
-    def writelines(self, lines: list[str]) -> None:
+    def writelines(self, lines: Iterable[str]) -> None:
         """Write several texts."""
         for line in lines:
             self.write(line)
@@ -106,18 +108,17 @@ class _HostScriptProcess:
         self._log_file: LogFileHandler | None = None
         self._log_file_refused = False
         self._terminated_by = ""
-        self._excepthook_before = sys.excepthook
         self._unhandled: BaseException | None = None
-        self._exit_is_settled = False
-        self._left_with: list[object] = []
+        self._exit_codes: list[object] = []
+        self._earlier_excepthook = sys.excepthook
 
         self._report_fd = _detach_stdout()
-        self._replace_streams()
+        _replace_streams()
         self._handlers: list[logging.Handler] = [WhereScapeLogHandler(report), DetailHandler(sys.stderr)]
-        self._attach_handlers()
+        self._keep_handlers()
         sys.excepthook = self._excepthook
         threading.excepthook = self._threading_excepthook
-        _observe_system_exit(self._left_with.append)
+        _observe_system_exit(self._exit_codes.append)
         self._handle_signals()
         atexit.register(self._finish)
 
@@ -129,35 +130,43 @@ class _HostScriptProcess:
             self._log_file = open_log_file(workdir, task)
         except (OSError, RuntimeError) as error:
             self._log_file_refused = True
-            _logger.warning("No log file in WSL_WORKDIR %s: %s. Check that RED's user may write there.", workdir, error)
+            self._record(
+                logging.WARNING,
+                f"No log file in WSL_WORKDIR {workdir}: {error}. Check that RED's user may write there.",
+            )
         else:
             self._handlers.append(self._log_file)
-            logging.getLogger().addHandler(self._log_file)
+            self._attach_handlers()
 
-    # ---------------------------------------------------------------------------------------------------- set-up
+    # ---------------------------------------------------------------------------------------------------- logging
 
-    def _replace_streams(self) -> None:
-        stdout, stderr = sys.stdout, sys.stderr
-        sys.stdout = _redacting(stdout)
-        sys.stderr = _redacting(stderr)
-        # A handler that the script made before still holds the stream that does not redact.
-        for handler in logging.getLogger().handlers:
-            if isinstance(handler, logging.StreamHandler) and handler.stream in (stdout, stderr):
-                handler.setStream(sys.stderr)
-
-    def _attach_handlers(self) -> None:
+    def _keep_handlers(self) -> None:
         root = logging.getLogger()
-        for handler in self._handlers:
-            root.addHandler(handler)
-        if root.level > logging.INFO:
-            root.setLevel(logging.INFO)
 
-        # `basicConfig(force=True)` and `dictConfig` remove every handler of the root logger; ours stay.
         def remove_handler(handler: logging.Handler) -> None:
             if handler not in self._handlers:
                 logging.Logger.removeHandler(root, handler)
 
-        root.removeHandler = remove_handler  # type: ignore[method-assign]
+        # `basicConfig(force=True)` and `dictConfig` remove every handler of the root logger; the report needs its own.
+        root.removeHandler = remove_handler  # type: ignore[method-assign, assignment]
+        if root.level > logging.INFO:
+            root.setLevel(logging.INFO)
+        self._attach_handlers()
+
+    def _attach_handlers(self) -> bool:
+        root = logging.getLogger()
+        missing = [handler for handler in self._handlers if handler not in root.handlers]
+        for handler in missing:
+            root.addHandler(handler)
+        return bool(missing)
+
+    def _record(self, level: int, text: str, error: BaseException | None = None) -> None:
+        """Log what must be counted, whatever `logging.disable` or a configuration says."""
+        self._attach_handlers()
+        exc_info = (type(error), error, error.__traceback__) if error else None
+        logging.getLogger().handle(logging.LogRecord("wherescape", level, __file__, 0, text, None, exc_info))
+
+    # ------------------------------------------------------------------------------------------- ways to end early
 
     def _handle_signals(self) -> None:
         if threading.current_thread() is not threading.main_thread():
@@ -167,58 +176,193 @@ class _HostScriptProcess:
             if number is not None and signal.getsignal(number) == signal.SIG_DFL:
                 signal.signal(number, self._on_signal)
 
-    # ------------------------------------------------------------------------------------------- ways to end early
-
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if os.getpid() != self._process_id:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
         elif not self._terminated_by:
-            # No logging in here: the signal may have interrupted a handler in the middle of a write.
+            # Not logged here: the signal may have interrupted a handler in the middle of a write.
             self._terminated_by = signal.Signals(number).name
             raise ProcessTerminated(f"Terminated by {self._terminated_by}")
 
-    def _excepthook(
-        self, kind: type[BaseException], error: BaseException, traceback: TracebackType | None
-    ) -> None:
-        self._record_exception(error, traceback)
-        if self._excepthook_before is not sys.__excepthook__:
-            # It is for what it does with the error; the traceback is in the detail log already.
+    def _excepthook(self, kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+        self._record_exception(error)
+        if self._earlier_excepthook is not sys.__excepthook__:
+            # For what it does with the error; the traceback that it may print is in the detail log already.
             with contextlib.redirect_stderr(io.StringIO()):
-                self._excepthook_before(kind, error, traceback)
+                self._earlier_excepthook(kind, error, traceback)
         if sys._getframe().f_back is None:
-            # Called by the interpreter itself, which takes its exit status from a SystemExit of the hook.
-            self._exit_is_settled = True
+            # Called by the interpreter, which takes the exit status from a SystemExit that its hook raises.
             raise _PlainSystemExit(0)
 
     def _threading_excepthook(self, args: threading.ExceptHookArgs) -> None:
         if args.exc_value is not None and not isinstance(args.exc_value, _PlainSystemExit):
             name = args.thread.name if args.thread else "unknown"
-            self._record_exception(args.exc_value, args.exc_traceback, f" (in thread {name})")
+            self._record_exception(args.exc_value, f" (in thread {name})")
 
-    def _record_exception(self, error: BaseException, traceback: TracebackType | None, where: str = "") -> None:
+    def _record_exception(self, error: BaseException, where: str = "") -> None:
         self._unhandled = error
-        own = isinstance(error, WhereScapeError)
-        text = str(error) if own or isinstance(error, ProcessTerminated) else _describe(error)
-        _record(logging.ERROR if own else logging.CRITICAL, f"{text}{where}", (type(error), error, traceback))
+        if isinstance(error, WhereScapeError):
+            self._record(logging.ERROR, f"{_text_of(error) or type(error).__name__}{where}", error)
+        elif isinstance(error, ProcessTerminated):
+            self._record(logging.CRITICAL, str(error), error)
+        else:
+            self._record(logging.CRITICAL, f"{type(error).__name__}: {_text_of(error)}{where}".rstrip(": "), error)
 
     # ------------------------------------------------------------------------------------------------------ the end
 
     def _finish(self) -> None:
         if os.getpid() != self._process_id:
             return
-        unnoticed = self._exception_that_went_unnoticed()
-        if unnoticed is not None:
-            self._record_exception(unnoticed, unnoticed.__traceback__)
+        bypassed = self._hook_was_bypassed()
         self._record_exit_code()
         if self._terminated_by and not isinstance(self._unhandled, ProcessTerminated):
-            _record(logging.CRITICAL, f"Terminated by {self._terminated_by}")
-        self._check_set_up()
+            self._record(logging.CRITICAL, f"Terminated by {self._terminated_by}")
+        if self._attach_handlers():
+            self._record(logging.WARNING, "Log records were lost: the script replaced the root logger's handlers.")
+        if self._log_file is None and not self._log_file_refused:
+            self._record(logging.WARNING, "No log file: WSL_WORKDIR is not set. Set it to an existing folder.")
         exit_status = self._choose_exit_status()
         self._write_report()
-        if exit_status != 0 or (self._unhandled_at_top_level() and not self._exit_is_settled):
-            # The interpreter offers no other way to choose the exit status this late.
+        if exit_status != 0 or bypassed:
+            # The interpreter has chosen its exit status by now, and there is no other way to change it.
             logging.shutdown()
-            for stream in (sys.stdout, sys.stderr):
-                stream.flush()
+            sys.stderr.flush()
             os._exit(exit_status)
+
+    def _hook_was_bypassed(self) -> bool:
+        """Record the exception that ended the script although another excepthook was installed over ours."""
+        error = getattr(sys, "last_value", None)
+        if error is None or sys.excepthook == self._excepthook:
+            return False
+        if error is not self._unhandled:
+            self._record_exception(error)
+        return True
+
+    def _record_exit_code(self) -> None:
+        for code in self._exit_codes:
+            if isinstance(code, int):
+                if code != 0:
+                    self._record(logging.ERROR, f"The script left with exit status {int(code)}")
+            elif code is not None:
+                self._record(logging.ERROR, str(code))
+
+    def _choose_exit_status(self) -> int:
+        setting = os.environ.get(_EXIT_STATUS_VARIABLE, "")
+        if setting.lower() not in ("", "follow"):
+            self._record(
+                logging.WARNING,
+                f"{_EXIT_STATUS_VARIABLE} is {setting!r}: set it to 'follow' for RED 10's scheduler, or leave it out.",
+            )
+        interactive = os.environ.get("WSL_JOB_KEY") == "0" and os.environ.get("WSL_JOB_NAME") == "Develop"
+        return _EXIT_STATUS_OF[self._report.status] if setting.lower() == "follow" and not interactive else 0
+
+    def _write_report(self) -> None:
+        log_path = self._log_file.path if self._log_file else None
+        text = self._report.render(log_path)
+        outcome = f"Ended with status {self._report.status}: {self._report.message}"
+        if self._log_file:
+            self._log_file.handle(logging.LogRecord("wherescape", logging.INFO, __file__, 0, outcome, None, None))
+        try:
+            if self._report_fd is None:
+                raise OSError("stdout is closed")
+            with open(self._report_fd, "wb") as stdout:
+                stdout.write(text.encode("ascii"))
+        except OSError as error:
+            self._record(logging.WARNING, f"RED did not get the report, {error}. {outcome}")
+
+
+def _is_multiprocessing_child() -> bool:
+    process = sys.modules.get("multiprocessing.process")
+    return process is not None and process.parent_process() is not None
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return "(its text cannot be read)"
+
+
+def _detach_stdout() -> int | None:
+    """Let file descriptor 1 lead to stderr.
+
+    Returns:
+        A file descriptor for what was stdout, which child processes do not inherit; None if it was closed.
+    """
+    # A standard stream that was closed when Python started is None, and its number may be another file's by now.
+    kept = os.dup(1) if sys.__stdout__ is not None and _is_open(1) else None
+    stderr = 2 if sys.__stderr__ is not None and _is_open(2) else os.open(os.devnull, os.O_WRONLY)
+    if not _is_open(2):
+        os.dup2(stderr, 2)
+    if kept is not None or not _is_open(1):
+        os.dup2(stderr, 1)
+    if sys.stdout is not None:
+        # What was printed so far, and still waits in the buffer, goes to stderr too.
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
+    return kept
+
+
+def _is_open(fd: int) -> bool:
+    try:
+        os.fstat(fd)
+    except OSError:
+        return False
+    return True
+
+
+def _replace_streams() -> None:
+    stdout, stderr = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = _redacting(stdout), _redacting(stderr)
+    # A handler that the script made before holds the stream that does not redact.
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.StreamHandler) and handler.stream in (stdout, stderr):
+            handler.setStream(sys.stderr)
+
+
+def _redacting(stream: TextIO | None) -> TextIO:
+    if stream is None:
+        stream = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
+    return cast(TextIO, RedactingStream(stream))
+
+
+def _observe_system_exit(tell_final_code: Callable[[object], None]) -> None:
+    """Learn with which code the script leaves, and let the process end with 0.
+
+    Python has a hook for every end of a script but SystemExit. One that nobody catches is known by this: the
+    interpreter itself reads its `code`, with no Python code left on the stack. So `SystemExit` becomes a class that
+    notices; whoever catches one and reads its code finds what was raised.
+    """
+    process_id = os.getpid()
+    plain_code: Any = vars(_PlainSystemExit)["code"]
+    plain_exit = sys.exit
+
+    class ObservedSystemExit(SystemExit):
+        @property
+        def code(self) -> Any:
+            code = plain_code.__get__(self)
+            if sys._getframe().f_back is not None or os.getpid() != process_id:
+                return code
+            tell_final_code(code)
+            return 0
+
+        @code.setter
+        def code(self, value: Any) -> None:
+            plain_code.__set__(self, value)
+
+    def exit_script(status: Any = None, /) -> NoReturn:
+        """Exit the interpreter by raising SystemExit(status)."""
+        raise ObservedSystemExit() if status is None else ObservedSystemExit(status)
+
+    for attribute in ("__name__", "__qualname__", "__module__", "__doc__"):
+        setattr(ObservedSystemExit, attribute, getattr(_PlainSystemExit, attribute))
+    exit_script.__name__ = exit_script.__qualname__ = "exit"
+    for namespace in (vars(builtins), vars(sys), vars(sys.modules["__main__"])):
+        for name, value in list(namespace.items()):
+            if value is plain_exit:
+                namespace[name] = exit_script
+            elif value is _PlainSystemExit:
+                namespace[name] = ObservedSystemExit

@@ -11,6 +11,7 @@ import sysconfig
 from collections.abc import Iterator
 from datetime import datetime, time
 from pathlib import Path
+from typing import TextIO
 
 from concurrent_log_handler import ConcurrentTimedRotatingFileHandler
 
@@ -125,7 +126,7 @@ class WhereScapeLogHandler(logging.Handler):
         """Stay in use: `logging.shutdown` and `logging.config` close handlers while the script still runs."""
 
 
-class LogFileHandler(ConcurrentTimedRotatingFileHandler):  # type: ignore[misc]
+class LogFileHandler(ConcurrentTimedRotatingFileHandler):
     """One log file for all tasks, rotated Saturday 23:59 local time, ten kept; a full disk does not stop a script."""
 
     def __init__(self, path: Path, task: str) -> None:
@@ -163,18 +164,14 @@ class _LogFileFormatter(RedactingFormatter):
         return datetime.fromtimestamp(record.created).astimezone().isoformat(timespec="milliseconds")
 
 
-class DetailHandler(logging.StreamHandler):  # type: ignore[type-arg]
-    """Writes to RED's detail log what the audit lines have no room for: warnings and worse, and texts that were cut."""
+class DetailHandler(logging.StreamHandler[TextIO]):
+    """Writes to RED's detail log what has no room in an audit line: warnings and worse, and texts that were cut."""
 
-    def __init__(self, stream: object) -> None:
+    def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
         self.setFormatter(RedactingFormatter("%(levelname)s %(message)s"))
-
-    def filter(self, record: logging.LogRecord) -> bool | logging.LogRecord:
-        """Let warnings pass, and what does not fit a line."""
-        return super().filter(record) and (
-            record.levelno >= logging.WARNING or (record.levelno == logging.INFO and _is_cut(record.getMessage()))
-        )
+        self.addFilter(lambda record: record.levelno >= logging.WARNING or _is_cut(record.getMessage()))
+        self.setLevel(logging.INFO)
 
 
 report = Report()

@@ -71,7 +71,7 @@ def add_secrets_of(environ: Mapping[str, str]) -> None:
 
 
 def is_secret_name(name: str) -> bool:
-    """Tell whether a variable or parameter of this name holds a secret: it ends in password, token, key and the like."""
+    """Tell whether a variable or parameter holds a secret: its name ends in password, token, key or the like."""
     return _SECRET_NAME.search(name.strip()) is not None
 
 

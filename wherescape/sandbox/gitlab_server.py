@@ -235,6 +235,7 @@ class GitLabServer:
         """The time that Date headers show; None for the real one."""
         self.requests: list[Request] = []
         self._repositories = [GitRepository(path) for path in repositories]
+        self._created = int(time.time())
         self._faults: list[_Fault] = []
         self._lock = threading.Lock()
         self._server: _LoopbackServer | None = None
@@ -326,11 +327,11 @@ class GitLabServer:
                 project_id, repository = self._find_project(key)
                 return _json(self._project(project_id, repository))
             case ["projects", key, "repository", "commits"]:
-                return self._list_commits(path, query, *self._find_project(key))
+                return self._list_commits(path, query, self._find_project(key)[1])
             case ["projects", key, "repository", "branches"]:
-                return self._list_branches(path, query, *self._find_project(key))
+                return self._list_branches(path, query, self._find_project(key)[1])
             case ["projects", key, "repository", "tags"]:
-                return self._list_tags(path, query, *self._find_project(key))
+                return self._list_tags(path, query, self._find_project(key)[1])
         raise _Refused(404, error="404 Not Found")
 
     def _check_query(self, path: str, query: Query, known: set[str]) -> None:
@@ -363,7 +364,7 @@ class GitLabServer:
             return self._keyset_page(path, query, projects, descending)
         return self._offset_page(path, query, projects)
 
-    def _list_commits(self, path: str, query: Query, project_id: int, repository: GitRepository) -> Answer:
+    def _list_commits(self, path: str, query: Query, repository: GitRepository) -> Answer:
         self._check_query(path, query, {"page", "per_page", "ref_name", "since", "until", "all", "order"})
         since, until = _unix_time(query, "since"), _unix_time(query, "until")
         start = repository.resolve(query.get("ref_name") or repository.default_branch() or "HEAD")
@@ -380,7 +381,7 @@ class GitLabServer:
             path, query, commits, lambda commit: _commit_entity(commit, web_url), with_totals=False
         )
 
-    def _list_branches(self, path: str, query: Query, project_id: int, repository: GitRepository) -> Answer:
+    def _list_branches(self, path: str, query: Query, repository: GitRepository) -> Answer:
         self._check_query(path, query, {"page", "per_page", "search", "regex", "sort", "page_token", "pagination"})
         refs = repository.branches()
         commits = repository.commits_by_id([ref.commit_id for ref in refs])
@@ -401,7 +402,7 @@ class GitLabServer:
 
         return self._offset_page(path, query, refs, entity, always_second_page=True)
 
-    def _list_tags(self, path: str, query: Query, project_id: int, repository: GitRepository) -> Answer:
+    def _list_tags(self, path: str, query: Query, repository: GitRepository) -> Answer:
         self._check_query(path, query, {"page", "per_page", "search", "order_by", "sort", "page_token"})
         refs = repository.tags()
         commits = repository.commits_by_id([ref.commit_id for ref in refs])
@@ -439,7 +440,7 @@ class GitLabServer:
             "name_with_namespace": f"{NAMESPACE.capitalize()} / {repository.name}",
             "path": repository.name,
             "path_with_namespace": path,
-            "created_at": _utc(min((commit.committed_at for commit in history), default=0)),
+            "created_at": _utc(min((commit.committed_at for commit in history), default=self._created)),
             "default_branch": branch,
             "tag_list": [],
             "topics": [],
@@ -450,7 +451,7 @@ class GitLabServer:
             "forks_count": 0,
             "avatar_url": None,
             "star_count": 0,
-            "last_activity_at": _utc(max((commit.committed_at for commit in history), default=0)),
+            "last_activity_at": _utc(max((commit.committed_at for commit in history), default=self._created)),
             "namespace": {"id": 1, "name": NAMESPACE.capitalize(), "path": NAMESPACE, "kind": "group"},
             "empty_repo": not history,
             "archived": False,

@@ -53,10 +53,10 @@ BEGIN
 END
 $$;
 
--- The option TRUNCATE empties the whole archive.
+-- The option TRUNCATE empties the whole archive. RED declares this day count as text.
 CREATE FUNCTION red.Ws_Job_Clear_Archive(
     p_sequence integer, p_job_name varchar, p_task_name varchar, p_job_id integer, p_task_id integer,
-    p_day_count integer, p_job varchar, p_options varchar,
+    p_day_count varchar, p_job varchar, p_options varchar,
     OUT p_return_code varchar, OUT p_return_msg varchar, OUT p_result integer)
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -65,7 +65,7 @@ BEGIN
     WITH removed AS (
         DELETE FROM red.ws_wrk_job_log
          WHERE p_options = 'TRUNCATE'
-            OR (wjl_name LIKE p_job AND wjl_completed <= localtimestamp - make_interval(days => p_day_count))
+            OR (wjl_name LIKE p_job AND wjl_completed <= localtimestamp - make_interval(days => p_day_count::integer))
         RETURNING wjl_sequence),
     tasks AS (DELETE FROM red.ws_wrk_task_log WHERE wtl_sequence IN (SELECT wjl_sequence FROM removed))
     SELECT count(*) INTO v_removed FROM removed;

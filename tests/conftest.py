@@ -1,0 +1,28 @@
+"""What the tests share: one stand-in RED server for the whole session."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from wherescape.sandbox import RedServer
+
+
+def pytest_configure() -> None:
+    """Keep the WSL_* variables of the machine out of the tests."""
+    for name in [name for name in os.environ if name.upper().startswith("WSL_")]:
+        del os.environ[name]
+
+
+@pytest.fixture(scope="session")
+def red() -> Iterator[RedServer]:
+    """The stand-in RED server; rows that other tests left may be in it."""
+    with RedServer() as server:
+        yield server
+
+
+@pytest.fixture
+def clean_red(red: RedServer) -> RedServer:
+    """The stand-in RED server, as empty as after its start."""
+    red.reset()
+    return red

@@ -1,0 +1,239 @@
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from tests.gitlab_repository import add_commits, git, make_empty_repository, make_repository, make_varied_repository
+from wherescape.api_client import Record
+from wherescape.connectors.gitlab.gitlab_tables import BRANCHES, COMMITS, PROJECTS, TAGS
+from wherescape.connectors.gitlab.gitlab_wrapper import Gitlab, SkippedProject
+from wherescape.errors import ApiAnswerInvalid, ApiRefused, ApiUnavailable, DeclarationError
+from wherescape.sandbox.gitlab_server import Answer, GitLabServer
+from wherescape.tables import Table
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[GitLabServer]:
+    with GitLabServer(make_varied_repository(tmp_path / "varied")) as server:
+        yield server
+
+
+@pytest.fixture
+def gitlab(server: GitLabServer) -> Iterator[Gitlab]:
+    with Gitlab(server.token, server.base_url, max_retries=1) as gitlab:
+        yield gitlab
+
+
+@pytest.fixture
+def project(gitlab: Gitlab) -> Record:
+    return next(gitlab.projects())
+
+
+def test_projects_are_those_of_the_tokens_owner_by_id(server: GitLabServer, gitlab: Gitlab) -> None:
+    assert [project["path_with_namespace"] for project in gitlab.projects()] == ["sandbox/varied"]
+    query = server.requests[0].query
+    assert query["membership"] == "true"
+    assert (query["pagination"], query["order_by"], query["sort"]) == ("keyset", "id", "asc")
+
+
+def test_more_projects_than_a_page_holds_are_all_read(tmp_path: Path) -> None:
+    repository = make_empty_repository(tmp_path / "same")
+    with GitLabServer(*[repository] * 101) as server, Gitlab(server.token, server.base_url) as gitlab:
+        assert [project["id"] for project in gitlab.projects()] == list(range(1, 102))
+        assert len(server.requests) == 2
+
+
+def test_branches_carry_their_commit(gitlab: Gitlab, project: Record) -> None:
+    feature, main, other = gitlab.branches(project)
+    assert [branch["name"] for branch in (feature, main, other)] == ["feature/ümlaut", "main", "open"]
+    assert (feature["project_id"], feature["merged"], feature["default"]) == (1, True, False)
+    assert feature["commit_title"] == "Größe 😀"
+    assert feature["commit_committed_date"] == "2020-09-13T17:57:40.000+05:30"
+
+
+def test_tags_carry_commit_and_parents(gitlab: Gitlab, project: Record) -> None:
+    annotated, light = gitlab.tags(project)
+    commits = {commit["title"]: commit["id"] for commit in gitlab.commits(project)}
+    assert annotated["commit_id"] == commits["Merge the feature"]
+    assert annotated["commit_parent_ids_0"] == commits["caf\N{REPLACEMENT CHARACTER}"]
+    assert annotated["commit_parent_ids_1"] == commits["Größe 😀"]
+    assert (light["commit_parent_ids_0"], light["commit_parent_ids_1"]) == (None, None)
+    assert (light["message"], light["release_tag_name"], light["release_description"]) == (None, None, None)
+
+
+def test_a_tags_release_is_carried(server: GitLabServer, gitlab: Gitlab, project: Record) -> None:
+    body = '[{"name": "v1", "commit": null, "release": {"tag_name": "v1", "description": "First"}}]'
+    server.fail_next(Answer(200, body, {"X-Next-Page": ""}), path="tags")
+    (tag,) = gitlab.tags(project)
+    assert (tag["release_tag_name"], tag["release_description"]) == ("v1", "First")
+    assert tag["commit_parent_ids_0"] is None
+
+
+def test_commits_are_those_of_the_default_branch(gitlab: Gitlab, project: Record) -> None:
+    titles = [commit["title"] for commit in gitlab.commits(project)]
+    assert titles == ["Merge the feature", "caf\N{REPLACEMENT CHARACTER}", "Größe 😀", "Start here"]
+
+
+def test_every_declared_column_has_a_value_in_the_records(gitlab: Gitlab, project: Record) -> None:
+    records: list[tuple[Table, Record]] = [
+        (PROJECTS, project),
+        (BRANCHES, next(gitlab.branches(project))),
+        (TAGS, next(gitlab.tags(project))),
+        (COMMITS, next(gitlab.commits(project))),
+    ]
+    for table, record in records:
+        assert {column.source for column in table.columns} <= record.keys(), table.kind
+
+
+@pytest.mark.parametrize(
+    "since",
+    [
+        datetime(2020, 9, 13, 12, 28, 40, tzinfo=UTC),
+        datetime.fromisoformat("2020-09-13T14:28:40+02:00"),
+    ],
+)
+def test_commits_are_read_from_a_moment_on(gitlab: Gitlab, project: Record, since: datetime) -> None:
+    titles = [commit["title"] for commit in gitlab.commits(project, since)]
+    assert titles == ["Merge the feature", "caf\N{REPLACEMENT CHARACTER}"]
+
+
+@pytest.mark.parametrize("count", [100, 101, 250])
+def test_all_commits_of_all_pages_are_read_in_order(tmp_path: Path, count: int) -> None:
+    repository = make_repository(tmp_path / "long", commits=count)
+    with GitLabServer(repository) as server, Gitlab(server.token, server.base_url) as gitlab:
+        (project,) = gitlab.projects()
+        titles = [commit["title"] for commit in gitlab.commits(project)]
+    assert titles == [f"Commit {number}" for number in range(count, 0, -1)]
+
+
+def test_a_commit_that_arrives_during_the_read_repeats_no_other(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "busy", commits=250)
+    with GitLabServer(repository) as server, Gitlab(server.token, server.base_url) as gitlab:
+        (project,) = gitlab.projects()
+        commits = gitlab.commits(project)
+        titles = [commit["title"] for commit in islice(commits, 100)]
+        add_commits(repository, 1, first=1_700_000_000)
+        titles += [commit["title"] for commit in commits]
+    assert titles == [f"Commit {number}" for number in range(250, 0, -1)]
+
+
+@pytest.mark.parametrize("ending", ["", "/", "/api/v4", "/api/v4/"])
+def test_the_address_may_have_the_path_of_the_api(server: GitLabServer, ending: str) -> None:
+    with Gitlab(server.token, server.base_url + ending) as gitlab:
+        assert len(list(gitlab.projects())) == 1
+
+
+@pytest.mark.parametrize("base_url", ["gitlab.example.com", "ftp://gitlab.example.com", "https://", " "])
+def test_an_address_that_is_none_is_refused_at_once(base_url: str) -> None:
+    with pytest.raises(DeclarationError, match="must be an address like https"):
+        Gitlab("glpat-never-sent", base_url)
+
+
+def test_an_empty_repository_is_no_fault(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with (
+        GitLabServer(make_empty_repository(tmp_path / "empty")) as server,
+        Gitlab(server.token, server.base_url) as gitlab,
+    ):
+        (project,) = gitlab.projects()
+        assert [*gitlab.branches(project), *gitlab.tags(project), *gitlab.commits(project)] == []
+        assert any("commits" in request.path for request in server.requests)
+        assert gitlab.skipped == []
+        assert not caplog.records
+
+
+def test_an_older_server_tells_an_empty_repository_by_its_default_branch(
+    server: GitLabServer, gitlab: Gitlab, project: Record
+) -> None:
+    server.fail_next(Answer(404, '{"message": "404 Repository Not Found"}'), path="commits")
+    del project["empty_repo"]
+    project["default_branch"] = None
+    assert list(gitlab.commits(project)) == []
+    assert gitlab.skipped == []
+
+
+def test_a_project_without_repository_is_not_asked(server: GitLabServer, gitlab: Gitlab, project: Record) -> None:
+    assert list(gitlab.commits({**project, "repository_access_level": "disabled"})) == []
+    assert [request.path for request in server.requests] == ["/projects"]
+
+
+@pytest.mark.parametrize("status", [403, 404])
+@pytest.mark.parametrize("resource", ["branches", "tags", "commits"])
+def test_a_project_that_cannot_be_read_is_named(
+    server: GitLabServer,
+    gitlab: Gitlab,
+    project: Record,
+    caplog: pytest.LogCaptureFixture,
+    status: int,
+    resource: str,
+) -> None:
+    server.fail_next(Answer(status, "{}"), path=resource)
+    assert list(getattr(gitlab, resource)(project)) == []
+    assert gitlab.skipped == [SkippedProject("sandbox/varied", resource, status)]
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert f"Project sandbox/varied answered {status} for its {resource}" in record.message
+
+
+def test_a_project_that_goes_away_half_way_is_named(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "long", commits=250)
+    with GitLabServer(repository) as server, Gitlab(server.token, server.base_url) as gitlab:
+        (project,) = gitlab.projects()
+        server.fail_next(Answer(404, '{"message": "404 Project Not Found"}'), path="commits", after=1)
+        assert len(list(gitlab.commits(project))) == 100
+        assert gitlab.skipped == [SkippedProject("sandbox/long", "commits", 404)]
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_list_of_projects_that_cannot_be_read_is_an_error(server: GitLabServer, gitlab: Gitlab, status: int) -> None:
+    server.fail_next(Answer(status, "{}"))
+    with pytest.raises(ApiRefused):
+        list(gitlab.projects())
+
+
+def test_a_wrong_token_is_an_error_that_says_where_it_comes_from(server: GitLabServer) -> None:
+    with (
+        Gitlab("glpat-wrong-token", server.base_url, credential="the token of the test") as gitlab,
+        pytest.raises(ApiRefused, match="Check the token of the test: it is wrong, expired or revoked") as raised,
+    ):
+        list(gitlab.projects())
+    assert "glpat-wrong-token" not in str(raised.value)
+
+
+@pytest.mark.parametrize("resource", ["branches", "tags", "commits"])
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (Answer(401, '{"message": "401 Unauthorized"}'), ApiRefused),
+        (Answer(502, "<html></html>", {"Content-Type": "text/html"}), ApiUnavailable),
+        (Answer(200, "<html>Sign in</html>", {"Content-Type": "text/html"}), ApiAnswerInvalid),
+        (Answer(200, "[]"), ApiAnswerInvalid),
+        (Answer(0), ApiUnavailable),
+    ],
+    ids=["401", "502", "html", "paging headers stripped", "dropped"],
+)
+def test_any_other_fault_is_an_error(
+    server: GitLabServer, gitlab: Gitlab, project: Record, resource: str, answer: Answer, error: type[Exception]
+) -> None:
+    server.fail_next(answer, path=resource, times=10)
+    with pytest.raises(error):
+        list(getattr(gitlab, resource)(project))
+    assert gitlab.skipped == []
+
+
+def test_the_read_starts_at_the_servers_time_of_the_first_answer(server: GitLabServer, gitlab: Gitlab) -> None:
+    assert gitlab.read_started is None
+    server.now = datetime(2026, 1, 5, 10, 5, tzinfo=UTC)
+    (project,) = gitlab.projects()
+    server.now = datetime(2026, 1, 5, 11, 5, tzinfo=UTC)
+    list(gitlab.commits(project))
+    assert gitlab.read_started == datetime(2026, 1, 5, 10, 5, tzinfo=UTC)
+
+
+def test_a_repository_with_a_tag_on_a_file_is_read(server: GitLabServer, gitlab: Gitlab, tmp_path: Path) -> None:
+    blob = git(tmp_path / "varied", "hash-object", "-w", "--stdin", stdin=b"key")
+    git(tmp_path / "varied", "tag", "signing-key", blob)
+    (project,) = gitlab.projects()
+    assert [tag["name"] for tag in gitlab.tags(project)] == ["v2", "v1"]
