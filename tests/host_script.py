@@ -67,7 +67,11 @@ class HostScript:
 
 def host_script_in(folder: Path) -> HostScript:
     """Prepare a folder for a host script; its repository password is SECRET."""
-    inherited = {n: v for n, v in os.environ.items() if not n.startswith(("WSL_", "WHERESCAPE_", "PYTHON"))}
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("WSL_", "WHERESCAPE_")) and name not in ("PYTHONUNBUFFERED", "PYTHONIOENCODING")
+    }
     red = {
         "WSL_META_DSN": "red_repository",
         "WSL_META_PWD": SECRET,

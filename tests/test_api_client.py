@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -5,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from wherescape.api_client import ApiClient
-from wherescape.errors import ApiAnswerInvalid, ApiError, ApiRefused, ApiUnavailable
+from wherescape.errors import ApiAnswerInvalid, ApiError, ApiRefused, ApiUnavailable, DeclarationError
 from wherescape.redaction import add_secret
 from wherescape.sandbox.gitlab_server import Answer, GitLabServer, Query
 
@@ -60,7 +61,11 @@ def test_the_first_good_answer_tells_the_servers_time(server: ScriptedServer, cl
 @pytest.mark.parametrize(
     ("answer", "error", "said"),
     [
-        (Answer(401, '{"message": "401 Unauthorized"}'), ApiRefused, "401 Unauthorized. Check the credentials"),
+        (
+            Answer(401, '{"message": "401 Unauthorized"}'),
+            ApiRefused,
+            "answered 401 Unauthorized. Check the credentials",
+        ),
         (Answer(403, '{"error": "insufficient_scope"}'), ApiRefused, "insufficient_scope. Check what the credentials"),
         (Answer(404, '{"message": "404 Project Not Found"}'), ApiRefused, "404 Project Not Found"),
         (Answer(400, '{"message": {"name": ["is too long"]}}'), ApiRefused, "is too long"),
@@ -122,24 +127,29 @@ def test_a_redirect_does_not_carry_the_login_away(server: ScriptedServer) -> Non
         assert not elsewhere.requests
 
 
-def test_a_netrc_entry_adds_no_login(
-    server: ScriptedServer, client: ApiClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class HeaderServer(GitLabServer):
+    """Answers with the headers that it got."""
+
+    def respond(self, path: str, query: Query, headers: Mapping[str, str]) -> Answer:
+        return Answer(200, json.dumps(dict(headers)))
+
+
+def test_a_netrc_entry_adds_no_login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login someone password else\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
-    seen: list[Mapping[str, str]] = []
+    with HeaderServer() as server, ApiClient(f"{server.base_url}/api/v4", {"PRIVATE-TOKEN": "mine"}) as client:
+        headers = client.get_json("things").body
+    assert headers["PRIVATE-TOKEN"] == "mine"
+    assert "Authorization" not in headers
 
-    class Recording(ScriptedServer):
-        def respond(self, path: str, query: Query, headers: Mapping[str, str]) -> Answer:
-            seen.append(headers)
-            return Answer(200, "[]")
 
-    with Recording() as recording, ApiClient(recording.base_url + "/api/v4", {"PRIVATE-TOKEN": "mine"}) as client:
-        client.get_json("things")
-    assert seen[0]["PRIVATE-TOKEN"] == "mine"
-    assert "Authorization" not in seen[0]
+@pytest.mark.parametrize("token", ["two\nlines", "smart’quote", "nul\0"])
+def test_a_token_that_http_forbids_is_refused_without_showing_it(token: str) -> None:
+    with pytest.raises(DeclarationError, match="check the token") as raised:
+        ApiClient("http://127.0.0.1", {"PRIVATE-TOKEN": token}, credential="the token")
+    assert token not in str(raised.value)
 
 
 @pytest.mark.parametrize("base_url", ["gitlab.example.com", "ftp://gitlab.example.com", "http://"])

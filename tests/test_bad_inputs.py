@@ -31,7 +31,9 @@ from wherescape import WhereScape
 
 wherescape = WhereScape()
 wherescape.read_parameter("x")
-WhereScape().query_meta("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = current_user AND pid <> pg_backend_pid()")
+WhereScape().query_meta(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND usename = current_user"
+)
 wherescape.read_parameter("x")
 """
 BUG = """\

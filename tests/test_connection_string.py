@@ -28,7 +28,7 @@ SOURCES = {"warehouse": "PostgreSQL Unicode(x64)", "repository": "ODBC Driver 18
             "",
             "Driver={PostgreSQL Unicode};Server=db;sslmode=require",
         ),
-        ("Driver={ODBC Driver 18 for SQL Server};Server=db", "", "", "Driver={ODBC Driver 18 for SQL Server};Server=db"),
+        ("Driver={SQL Server};Server=db", "", "", "Driver={SQL Server};Server=db"),
     ],
 )
 def test_connection_string(dsn: str, user: str, password: str, expected: str) -> None:

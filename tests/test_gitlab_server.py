@@ -267,7 +267,9 @@ def test_it_listens_on_loopback_until_it_is_stopped(tmp_path: Path) -> None:
     with server:
         url = server.base_url
         assert url.startswith("http://127.0.0.1:")
-    with pytest.raises(requests.ConnectionError):
-        requests.get(url, timeout=10)
+        session = requests.Session()
+        assert session.get(url, timeout=10).status_code == 404
+    with session, pytest.raises(requests.ConnectionError):
+        session.get(url, timeout=10)
     with pytest.raises(SandboxError, match="not running"):
         get(server, "projects")

@@ -223,6 +223,11 @@ def test_any_other_fault_is_an_error(
     assert gitlab.skipped == []
 
 
+def test_white_space_around_the_token_does_not_matter(server: GitLabServer) -> None:
+    with Gitlab(f" {server.token}\n", server.base_url) as gitlab:
+        assert len(list(gitlab.projects())) == 1
+
+
 def test_the_read_starts_at_the_servers_time_of_the_first_answer(server: GitLabServer, gitlab: Gitlab) -> None:
     assert gitlab.read_started is None
     server.now = datetime(2026, 1, 5, 10, 5, tzinfo=UTC)

@@ -46,7 +46,8 @@ def test_values_come_back_as_they_were_written(wherescape: WhereScape, value: st
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "match"), [("n" * 65, "v", "65 characters; RED keeps 64"), ("n", "v" * 2_001, "2,001 characters")]
+    ("name", "value", "match"),
+    [("n" * 65, "v", "65 characters; RED keeps 64"), ("n", "v" * 2_001, "2,001 characters")],
 )
 def test_what_does_not_fit_is_refused_before_anything_is_sent(
     wherescape: WhereScape, clean_red: RedServer, name: str, value: str, match: str

@@ -112,7 +112,8 @@ def test_numbers_beyond_64_bits_are_sent_whole(wherescape: WhereScape) -> None:
 def test_pushing_many_rows_streams_any_iterable(wherescape: WhereScape) -> None:
     rows = ((number, f"name {number}") for number in range(12_345))
     assert wherescape.push_many_to_target("INSERT INTO load.item (id, name) VALUES (?, ?)", rows) == 12_345
-    assert tuple(wherescape.query_target("SELECT count(*), count(DISTINCT name) FROM load.item")[0]) == (12_345, 12_345)
+    [counts] = wherescape.query_target("SELECT count(*), count(DISTINCT name) FROM load.item")
+    assert tuple(counts) == (12_345, 12_345)
 
 
 @pytest.mark.parametrize(

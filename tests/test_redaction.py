@@ -136,7 +136,7 @@ LEAKS = {
     "thread": "import threading; threading.Thread(target=lambda: int(secret)).start()",
     "warning": "import warnings; warnings.warn(f'refused {secret}')",
     "unraisable": "class Leak:\n    def __del__(self): raise ValueError(secret)\nLeak()",
-    "handler made after": "logging.getLogger('x').addHandler(logging.StreamHandler()); logging.getLogger('x').error(secret)",
+    "handler made after": "log = logging.getLogger('x'); log.addHandler(logging.StreamHandler()); log.error(secret)",
     "excepthook replaced": "sys.excepthook = sys.__excepthook__; raise ValueError(secret)",
     "main message after the secret is learnt": (
         "logging.info('token glpat-1234567890'); from wherescape.redaction import add_secret\n"

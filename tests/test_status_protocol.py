@@ -366,7 +366,7 @@ def wait_until_ready(process: subprocess.Popen[bytes]) -> None:
 
 WAITS = {
     "sleep": "time.sleep(600)",
-    "socket": "socket.socketpair()[0].recv(1)",
+    "socket": "ends = socket.socketpair(); ends[0].recv(1)",
     "thread": "threading.Thread(target=threading.Event().wait, daemon=True).start(); threading.Event().wait()",
 }
 

@@ -86,7 +86,8 @@ def test_many_lines_go_through_the_bulk_routine(task: WhereScape, clean_red: Red
 
 def test_a_message_outside_a_task_is_logged(clean_red: RedServer, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    WhereScape({**clean_red.environment("load_item"), "WSL_JOB_KEY": "0", "WSL_JOB_NAME": "Develop"}).audit("look here")
+    interactive = {"WSL_JOB_KEY": "0", "WSL_JOB_NAME": "Develop"}
+    WhereScape({**clean_red.environment("load_item"), **interactive}).audit("look here")
     assert "look here" in caplog.text
 
 

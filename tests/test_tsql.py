@@ -152,7 +152,9 @@ ENVIRONMENT = {
 }
 
 
-def connect(monkeypatch: pytest.MonkeyPatch, *answers: list[tuple[Any, ...]]) -> tuple[WhereScape, RecordingConnection]:
+def connect(
+    monkeypatch: pytest.MonkeyPatch, *answers: list[tuple[Any, ...]]
+) -> tuple[WhereScape, RecordingConnection]:
     connection = RecordingConnection(list(answers))
     monkeypatch.setattr(Database, "_connected", lambda self: connection)
     return WhereScape(ENVIRONMENT), connection

@@ -14,7 +14,7 @@ from urllib3.exceptions import MaxRetryError, ProtocolError
 from urllib3.response import BaseHTTPResponse
 from urllib3.util.retry import Retry
 
-from wherescape.errors import ApiAnswerInvalid, ApiRateLimited, ApiRefused, ApiUnavailable
+from wherescape.errors import ApiAnswerInvalid, ApiRateLimited, ApiRefused, ApiUnavailable, DeclarationError
 from wherescape.redaction import redact
 
 Json = Any
@@ -54,6 +54,9 @@ class ApiClient:
         max_retries: how often one request is repeated; 0 for never.
         max_wait_seconds: the longest single wait that the API may ask for.
         backoff_factor: seconds that the waits grow from: none at first, then twice this, four times this, up to 120.
+
+    Raises:
+        DeclarationError: a header holds a line end or another character that HTTP forbids.
     """
 
     def __init__(
@@ -71,6 +74,9 @@ class ApiClient:
         self.first_answered: datetime | None = None
         """The server's time of the first good answer, UTC; None before it, or if it gave no Date header."""
         self._credential = credential
+        for name, value in (headers or {}).items():
+            if not (value.isascii() and value.isprintable()):
+                raise DeclarationError(f"The header {name} holds a character that HTTP forbids; check {credential}.")
         self._timeout = timeout
         self._max_retries = max_retries
         self._retry = _Retry(
@@ -307,7 +313,8 @@ def _detail(response: requests.Response) -> str:
         text = _message(json.loads(response.content))
     except ValueError:
         text = response.text
-    return redact(" ".join(text.split()))[:LONGEST_DETAIL]
+    text = " ".join(text.split()).removeprefix(f"{response.status_code} ")
+    return redact(text)[:LONGEST_DETAIL]
 
 
 def _message(body: Json) -> str:

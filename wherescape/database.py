@@ -89,7 +89,7 @@ class Database:
             _execute(cursor, sql, params)
             changed = 0
             while True:
-                changed += max(cursor.rowcount, 0)
+                changed += max(int(cursor.rowcount), 0)
                 # Also where an error behind the first result would be raised.
                 if not cursor.nextset():
                     return changed

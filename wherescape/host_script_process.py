@@ -1,8 +1,9 @@
 """The process of a host script, as RED wants it: a status on stdout, whatever else the script does.
 
 RED reads the first line of stdout as the status, and takes an exit status other than 0 for a failure of its own
-(RED 8.6 to 10.3, Script Output Protocol). So from `take_over` on, stdout is kept for the report, written once, when the
-process ends. Everything else that is printed, by a library or a child process too, goes to stderr, RED's detail log.
+(RED 8.6 to 10.3, Script Output Protocol). So from `take_over` on, stdout is kept for the report, written once, at the
+end of the process. Everything else that is printed, by a library or a child process too, goes to stderr, RED's detail
+log.
 
 What nothing inside the process can report: a syntax error in the script itself, an error before `import wherescape`,
 `os._exit`, a crash of the interpreter, and SIGKILL. RED then finds no status and counts the task as failed. Nor can

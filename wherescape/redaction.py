@@ -33,7 +33,7 @@ _BY_NAME = [
     re.compile(r"((?:(?:private|job|access|auth)-token|api-?key)\s*:\s*)[^\s,;'\"]+", re.IGNORECASE),
     # Authorization: Bearer x, 'Authorization': 'Basic x'
     re.compile(
-        r"(authorization['\"]?\s*[:=]\s*b?['\"]?(?:(?:basic|bearer|digest|token)\s+)?)[^\s,;'\"]+", re.IGNORECASE
+        r"(authorization['\"]?\s*[:=]\s*(?:b?['\"])?(?:(?:basic|bearer|digest|token)\s+)?)[^\s,;'\"]+", re.IGNORECASE
     ),
     # https://user:password@host
     re.compile(r"(://[^/\s:@'\"]*:)[^/\s'\"]+(?=@)"),

@@ -61,8 +61,8 @@ def run_demo(repository: Path, keep: bool) -> bool:
         console.print("Starting the stand-in RED server ...")
         red = stack.enter_context(RedServer(keep=keep))
         gitlab = stack.enter_context(GitLabServer(clone))
-        console.print(f"Serving {repository.resolve()} as a GitLab API on {gitlab.url}")
-        source = {"url": gitlab.url, "apikey": gitlab.token}
+        console.print(f"Serving {repository.resolve()} as a GitLab API on {gitlab.base_url}")
+        source = {"url": gitlab.base_url, "apikey": gitlab.token}
 
         def run(name: str, script: str, kind: str) -> Step:
             path = scratch / f"{name.split()[0]}_{kind}.py"

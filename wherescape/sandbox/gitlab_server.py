@@ -52,7 +52,7 @@ class Answer:
     Arguments:
         status: the HTTP status; 0 closes the connection without an answer.
         body: the text that is sent.
-        headers: sent as well as Date, Content-Length and a Content-Type of JSON, which they replace.
+        headers: replace Date, Content-Length and a Content-Type of JSON, or are added to them.
         cut: send half of the body only, and close the connection.
     """
 
@@ -124,7 +124,7 @@ class GitRepository:
         """Return the branches by name."""
         heads = self._branch_heads()
         default = self.default_branch()
-        merged = set(self._git("rev-list", heads[default]).split()) if default else set()
+        merged = {commit.id for commit in self.history(heads[default])} if default else set()
         return [Ref(name, head, head, merged=head in merged) for name, head in sorted(heads.items())]
 
     def tags(self) -> list[Ref]:
@@ -248,6 +248,11 @@ class GitLabServer:
         self.stop()
 
     @property
+    def is_running(self) -> bool:
+        """Whether it answers requests."""
+        return self._server is not None
+
+    @property
     def base_url(self) -> str:
         """The address without /api/v4, as users know a GitLab server."""
         if self._server is None:
@@ -260,11 +265,11 @@ class GitLabServer:
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def stop(self) -> None:
-        """Stop to serve; the port refuses connections afterwards."""
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server = None
+        """Stop to serve: connections that are open are closed at the next request, new ones are refused."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.shutdown()
+            server.server_close()
 
     def fail_next(self, answer: Answer, *, times: int = 1, path: str = "", after: int = 0) -> None:
         """Send another answer than the real one.
@@ -543,6 +548,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:  # noqa: N802  the name that http.server calls
         gitlab = self.server.gitlab
+        if not gitlab.is_running:
+            self.close_connection = True
+            return
         url = urlsplit(self.path)
         if not url.path.startswith(f"{API_PATH}/"):
             self._send(Answer(404, "<html><body>Not found</body></html>", {"Content-Type": "text/html"}))
@@ -555,8 +563,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         body = answer.body.encode()
-        headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), **answer.headers}
-        self.send_response(answer.status)
+        headers = {
+            "Date": self.date_time_string(),
+            "Content-Type": "application/json",
+            "Content-Length": str(len(body)),
+            **answer.headers,
+        }
+        self.send_response_only(answer.status)
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()

@@ -122,3 +122,4 @@ def _move_mark(wherescape: WhereScape, gitlab: Gitlab, allow_skipped: bool) -> N
         logger.warning("The high-water mark %s stays, since GitLab does not tell its time.", HIGH_WATER_MARK)
     else:
         write_high_water_mark(wherescape, HIGH_WATER_MARK, gitlab.read_started)
+        logger.info("The high-water mark %s is now %s.", HIGH_WATER_MARK, gitlab.read_started.isoformat())

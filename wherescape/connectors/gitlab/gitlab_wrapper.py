@@ -46,7 +46,7 @@ class Gitlab:
         max_wait_seconds: the longest wait that GitLab's rate limit may ask for.
 
     Raises:
-        DeclarationError: the address is not http or https.
+        DeclarationError: the address is not http or https, or the token holds what no token has.
     """
 
     def __init__(
@@ -58,6 +58,7 @@ class Gitlab:
         max_retries: int = 6,
         max_wait_seconds: float = 600,
     ) -> None:
+        access_token = access_token.strip()
         add_secret(access_token)
         self.skipped: list[SkippedProject] = []
         """The projects that answered 403 or 404 so far."""

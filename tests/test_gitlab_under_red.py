@@ -1,0 +1,233 @@
+"""The GitLab host scripts as RED runs them: against real databases, a real git repository and a GitLab on loopback."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.gitlab_repository import add_commits, make_repository, make_varied_repository
+from wherescape.connectors.gitlab.gitlab_load_data import HIGH_WATER_MARK
+from wherescape.connectors.gitlab.gitlab_tables import TABLES, find_table, with_legacy_names
+from wherescape.sandbox.gitlab_server import Answer, GitLabServer
+from wherescape.sandbox.red_server import RedServer
+from wherescape.sandbox.scheduler import TaskResult
+
+HOST_SCRIPTS = Path(__file__).parents[1] / "host_scripts"
+COMMIT_TABLE = "load_gitlab_commit"
+ROWS = {"load_gitlab_project": 1, "load_gitlab_branch": 3, "load_gitlab_tag": 2, COMMIT_TABLE: 4}
+MARK = "2026-01-05T10:05:00+00:00"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[GitLabServer]:
+    with GitLabServer(make_varied_repository(tmp_path / "varied")) as server:
+        server.now = datetime.fromisoformat(MARK)
+        yield server
+
+
+def run(
+    red: RedServer, server: GitLabServer, script: str, table: str, *, token: str | None = None, arguments: str = ""
+) -> TaskResult:
+    path = HOST_SCRIPTS / script
+    if arguments:
+        path = red.workdir / script
+        path.write_text((HOST_SCRIPTS / script).read_text().replace("()", f"({arguments})"))
+    apikey = server.token if token is None else token
+    return red.run_host_script(path, table, source_config={"url": server.base_url, "apikey": apikey})
+
+
+def create(red: RedServer, server: GitLabServer, table: str) -> None:
+    red.register_load_table(table)
+    result = run(red, server, "gitlab_create_metadata.py", table)
+    assert result.status == 1, result
+    red.create_table(table)
+
+
+def load(
+    red: RedServer, server: GitLabServer, table: str, *, token: str | None = None, arguments: str = ""
+) -> TaskResult:
+    return run(red, server, "gitlab_load_data.py", table, token=token, arguments=arguments)
+
+
+def count(red: RedServer, table: str) -> int:
+    return int(red.query_warehouse(f"SELECT count(*) FROM load.{table}")[0][0])
+
+
+def titles(red: RedServer) -> list[str]:
+    return [row.title for row in red.query_warehouse(f"SELECT title FROM load.{COMMIT_TABLE} ORDER BY committed_date")]
+
+
+@pytest.mark.parametrize("table", ROWS)
+def test_a_table_is_registered_created_loaded_and_loaded_again(
+    clean_red: RedServer, server: GitLabServer, table: str
+) -> None:
+    create(clean_red, server, table)
+
+    first = load(clean_red, server, table)
+    assert (first.status, first.message) == (1, f"{ROWS[table]} rows loaded into load.{table}"), first
+    assert (first.inserted, count(clean_red, table)) == (ROWS[table], ROWS[table])
+    (source,) = clean_red.query_warehouse(f"SELECT DISTINCT dss_record_source FROM load.{table}")
+    assert source[0] == find_table(table).record_source
+
+    second = load(clean_red, server, table)
+    expected = 0 if table == COMMIT_TABLE else ROWS[table]
+    assert (second.status, second.inserted, count(clean_red, table)) == (1, expected, expected), second
+    assert clean_red.read_parameter(HIGH_WATER_MARK) == (MARK if table == COMMIT_TABLE else None)
+
+
+@pytest.mark.parametrize("table", ROWS)
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (Answer(401, '{"message": "401 Unauthorized"}'), "answered 401 Unauthorized. Check GitLab's access token"),
+        (Answer(404, "{}"), "404"),
+        (Answer(200, "<html>Sign in</html>", {"Content-Type": "text/html"}), "not JSON"),
+        (Answer(429, "Retry later", {"Retry-After": "86400"}), "Run it again at"),
+    ],
+    ids=["token revoked", "gone", "login page", "rate limit"],
+)
+def test_a_load_that_fails_says_so_and_leaves_table_and_mark(
+    clean_red: RedServer, server: GitLabServer, table: str, fault: Answer, message: str
+) -> None:
+    clean_red.write_parameter(HIGH_WATER_MARK, "2020-01-01T00:00:00+00:00")
+    create(clean_red, server, table)
+    server.fail_next(fault, path="projects", after=0 if table == "load_gitlab_project" else 1, times=100)
+
+    result = load(clean_red, server, table)
+
+    assert result.status == -2, result
+    assert message in "\n".join([result.message, *result.audit, *result.detail])
+    assert server.token not in "\n".join([result.message, *result.audit, *result.detail])
+    assert count(clean_red, table) == 0
+    assert clean_red.read_parameter(HIGH_WATER_MARK) == "2020-01-01T00:00:00+00:00"
+
+
+def test_a_commit_arrives_as_it_is(clean_red: RedServer, server: GitLabServer) -> None:
+    create(clean_red, server, COMMIT_TABLE)
+    load(clean_red, server, COMMIT_TABLE)
+    (row,) = clean_red.query_warehouse(f"SELECT * FROM load.{COMMIT_TABLE} WHERE title LIKE 'Gr%'")
+    assert (row.project_id, row.title, row.message) == (1, "Größe 😀", "Größe 😀\n\nSecond line\n")
+    assert row.committed_date == row.created_at == datetime(2020, 9, 13, 12, 27, 40)
+    assert (len(row.id), row.short_id) == (40, row.id[:8])
+
+
+def test_only_commits_since_the_mark_are_loaded(clean_red: RedServer, server: GitLabServer, tmp_path: Path) -> None:
+    create(clean_red, server, COMMIT_TABLE)
+    load(clean_red, server, COMMIT_TABLE)
+    server.now = datetime(2026, 1, 6, 10, 5, tzinfo=UTC)
+    add_commits(tmp_path / "varied", 2, first=int(datetime(2026, 1, 6, 9, 0, tzinfo=UTC).timestamp()))
+
+    result = load(clean_red, server, COMMIT_TABLE)
+
+    assert (result.status, result.inserted) == (1, 2)
+    assert titles(clean_red) == ["Commit 1", "Commit 2"]
+    assert clean_red.read_parameter(HIGH_WATER_MARK) == "2026-01-06T10:05:00+00:00"
+
+
+def test_a_late_push_is_found_with_a_lookback(clean_red: RedServer, server: GitLabServer, tmp_path: Path) -> None:
+    create(clean_red, server, COMMIT_TABLE)
+    load(clean_red, server, COMMIT_TABLE)
+    add_commits(tmp_path / "varied", 1, first=int(datetime(2026, 1, 3, 9, 0, tzinfo=UTC).timestamp()))
+    assert load(clean_red, server, COMMIT_TABLE).inserted == 0
+    assert load(clean_red, server, COMMIT_TABLE, arguments="lookback_days=3").inserted == 1
+    assert titles(clean_red) == ["Commit 1"]
+
+
+@pytest.mark.parametrize("mark", ["", "yesterday", "2026-01-05 10:05:00"])
+def test_a_mark_that_cannot_be_used_means_a_full_load(clean_red: RedServer, server: GitLabServer, mark: str) -> None:
+    clean_red.write_parameter(HIGH_WATER_MARK, mark)
+    create(clean_red, server, COMMIT_TABLE)
+    result = load(clean_red, server, COMMIT_TABLE)
+    assert (result.status, result.inserted) == (1, 4)
+    assert any("full load" in line for line in result.audit)
+    assert clean_red.read_parameter(HIGH_WATER_MARK) == MARK
+
+
+@pytest.fixture
+def two_projects(tmp_path: Path) -> Iterator[GitLabServer]:
+    repositories = make_repository(tmp_path / "first"), make_repository(tmp_path / "second")
+    with GitLabServer(*repositories) as server:
+        server.now = datetime.fromisoformat(MARK)
+        server.fail_next(Answer(403, '{"message": "403 Forbidden"}'), path="/projects/2/", times=100)
+        yield server
+
+
+def test_a_project_that_cannot_be_read_holds_the_mark_back(clean_red: RedServer, two_projects: GitLabServer) -> None:
+    create(clean_red, two_projects, COMMIT_TABLE)
+    result = load(clean_red, two_projects, COMMIT_TABLE)
+    assert (result.status, result.inserted) == (-1, 3)
+    assert result.message.startswith("3 rows loaded into load.load_gitlab_commit")
+    assert "projects that could not be read: 1" in result.message
+    assert any("sandbox/second answered 403" in line for line in [*result.audit, *result.detail])
+    assert clean_red.read_parameter(HIGH_WATER_MARK) is None
+
+
+def test_a_project_that_cannot_be_read_may_be_allowed(clean_red: RedServer, two_projects: GitLabServer) -> None:
+    create(clean_red, two_projects, COMMIT_TABLE)
+    result = load(clean_red, two_projects, COMMIT_TABLE, arguments="allow_skipped=True")
+    assert (result.status, result.inserted) == (-1, 3)
+    assert clean_red.read_parameter(HIGH_WATER_MARK) == MARK
+
+
+def test_a_server_that_refuses_every_project_is_an_error(clean_red: RedServer, two_projects: GitLabServer) -> None:
+    two_projects.fail_next(Answer(403, "{}"), path="/projects/1/", times=100)
+    create(clean_red, two_projects, "load_gitlab_branch")
+    result = load(clean_red, two_projects, "load_gitlab_branch")
+    assert result.status == -2
+    assert "None of the 2 projects could be read" in result.message
+
+
+def test_a_server_that_does_not_tell_its_time_moves_no_mark(clean_red: RedServer, server: GitLabServer) -> None:
+    create(clean_red, server, COMMIT_TABLE)
+    project = '[{"id": 1, "path_with_namespace": "sandbox/varied"}]'
+    server.fail_next(Answer(200, project, {"Date": "unknown"}))
+    result = load(clean_red, server, COMMIT_TABLE)
+    assert (result.status, result.inserted) == (-1, 4)
+    assert clean_red.read_parameter(HIGH_WATER_MARK) is None
+
+
+def test_the_token_may_be_in_a_parameter(clean_red: RedServer, server: GitLabServer) -> None:
+    create(clean_red, server, COMMIT_TABLE)
+    clean_red.write_parameter("gitlab_access_token", server.token)
+    assert load(clean_red, server, COMMIT_TABLE, token="").inserted == 4
+
+
+def test_no_token_at_all_names_both_places(clean_red: RedServer, server: GitLabServer) -> None:
+    create(clean_red, server, COMMIT_TABLE)
+    result = load(clean_red, server, COMMIT_TABLE, token="")
+    assert result.status == -2
+    assert "WSL_SRCCFG_APIKEY" in result.message
+    assert "gitlab_access_token" in result.message
+
+
+def test_a_load_table_of_no_known_kind_lists_the_known_ones(clean_red: RedServer, server: GitLabServer) -> None:
+    clean_red.register_load_table("load_gitlab_wiki")
+    for script in ("gitlab_create_metadata.py", "gitlab_load_data.py"):
+        result = run(clean_red, server, script, "load_gitlab_wiki")
+        assert result.status == -2
+        assert "branch, commit, project, tag" in result.message
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.kind)
+def test_the_metadata_is_what_is_declared(clean_red: RedServer, server: GitLabServer, table: object) -> None:
+    declared = next(known for known in TABLES if known is table)
+    create(clean_red, server, f"load_gitlab_{declared.kind}")
+    rows = clean_red.query_repository(
+        "SELECT lc_col_name, lc_display_name, lc_src_strategy FROM red.ws_load_col ORDER BY lc_order"
+    )
+    expected = [(column.name, column.display_name, column.comment) for column in declared.all_columns]
+    assert [tuple(row) for row in rows] == expected
+
+
+def test_a_table_with_numbered_columns_is_loaded(clean_red: RedServer, server: GitLabServer) -> None:
+    columns = [column.name for column in with_legacy_names(find_table(COMMIT_TABLE)).all_columns]
+    types = {"project_id_003": "numeric", "committed_date_005": "timestamp", "created_at_006": "timestamp"}
+    types["dss_load_date"] = "timestamp"
+    definitions = ", ".join(f"{name} {types.get(name, 'text')}" for name in columns)
+    clean_red.register_load_table(COMMIT_TABLE)
+    clean_red.query_warehouse(f"CREATE TABLE load.{COMMIT_TABLE} ({definitions})")
+    result = load(clean_red, server, COMMIT_TABLE, arguments="is_legacy=True")
+    assert (result.status, result.inserted) == (1, 4), result
+    rows = clean_red.query_warehouse(f"SELECT title_004 FROM load.{COMMIT_TABLE} ORDER BY committed_date_005")
+    assert rows[0][0] == "Start here"
