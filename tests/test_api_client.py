@@ -31,7 +31,7 @@ def server() -> Iterator[ScriptedServer]:
 
 @pytest.fixture
 def client(server: ScriptedServer) -> Iterator[ApiClient]:
-    with ApiClient(f"{server.base_url}/api/v4/", max_retries=0) as client:
+    with ApiClient(f"{server.url}/api/v4/", max_retries=0) as client:
         yield client
 
 
@@ -85,7 +85,7 @@ def test_each_fault_is_its_own_error(
     with pytest.raises(error) as raised:
         client.get_json("things", {"page": 2})
     assert said in str(raised.value)
-    assert f"{server.base_url}/api/v4/things" in str(raised.value)
+    assert f"{server.url}/api/v4/things" in str(raised.value)
     assert len(server.requests) == 1
 
 
@@ -119,9 +119,9 @@ def test_a_secret_is_in_no_error(server: ScriptedServer, client: ApiClient, answ
 
 
 def test_a_redirect_does_not_carry_the_login_away(server: ScriptedServer) -> None:
-    with ScriptedServer() as elsewhere, ApiClient(server.base_url + "/api/v4", {"PRIVATE-TOKEN": "x"}) as client:
+    with ScriptedServer() as elsewhere, ApiClient(server.url + "/api/v4", {"PRIVATE-TOKEN": "x"}) as client:
         elsewhere.answer = lambda path, query: Answer(200, "[]")
-        server.answer = lambda path, query: Answer(307, "", {"Location": f"{elsewhere.base_url}/api/v4/things"})
+        server.answer = lambda path, query: Answer(307, "", {"Location": f"{elsewhere.url}/api/v4/things"})
         with pytest.raises(ApiRefused, match="has moved to"):
             client.get_json("things")
         assert not elsewhere.requests
@@ -139,7 +139,7 @@ def test_a_netrc_entry_adds_no_login(tmp_path: Path, monkeypatch: pytest.MonkeyP
     netrc.write_text("machine 127.0.0.1 login someone password else\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
-    with HeaderServer() as server, ApiClient(f"{server.base_url}/api/v4", {"PRIVATE-TOKEN": "mine"}) as client:
+    with HeaderServer() as server, ApiClient(f"{server.url}/api/v4", {"PRIVATE-TOKEN": "mine"}) as client:
         headers = client.get_json("things").body
     assert headers["PRIVATE-TOKEN"] == "mine"
     assert "Authorization" not in headers
@@ -159,7 +159,7 @@ def test_an_address_that_is_none_is_named(base_url: str) -> None:
 
 
 def test_a_host_that_does_not_listen_is_named(server: ScriptedServer) -> None:
-    url = server.base_url
+    url = server.url
     server.stop()
     with ApiClient(url, max_retries=0) as client, pytest.raises(ApiUnavailable) as raised:
         client.get_json("things")

@@ -20,7 +20,7 @@ class PagedServer(GitLabServer):
         records, following = self.page(int(query.get("page", 1)))
         if isinstance(records, Answer):
             return records
-        link = f"{self.link_base or self.base_url}/api/v4{path}?page={following}&kept=yes"
+        link = f"{self.link_base or self.url}/api/v4{path}?page={following}&kept=yes"
         links = {"Link": f'<{link}>; rel="next", <{link}>; rel="first"'} if following else {}
         return Answer(200, json.dumps(records), links)
 
@@ -33,7 +33,7 @@ def server() -> Iterator[PagedServer]:
 
 @pytest.fixture
 def client(server: PagedServer) -> Iterator[ApiClient]:
-    with ApiClient(f"{server.base_url}/api/v4", max_retries=0) as client:
+    with ApiClient(f"{server.url}/api/v4", max_retries=0) as client:
         yield client
 
 

@@ -24,7 +24,7 @@ def server() -> Iterator[GitLabServer]:
 
 def connect(server: GitLabServer, max_retries: int = 6, max_wait_seconds: float = 600) -> ApiClient:
     return ApiClient(
-        f"{server.base_url}/api/v4",
+        f"{server.url}/api/v4",
         {"PRIVATE-TOKEN": server.token},
         max_retries=max_retries,
         max_wait_seconds=max_wait_seconds,
@@ -159,7 +159,7 @@ class HangingServer(GitLabServer):
 
 
 def test_a_server_that_hangs_is_given_up() -> None:
-    with HangingServer() as server, ApiClient(f"{server.base_url}/api/v4", timeout=(5, 0.1), max_retries=1) as client:
+    with HangingServer() as server, ApiClient(f"{server.url}/api/v4", timeout=(5, 0.1), max_retries=1) as client:
         with pytest.raises(ApiUnavailable, match="timed out"):
             client.get_json("projects")
         server.released.set()

@@ -23,7 +23,7 @@ def server(tmp_path: Path) -> Iterator[GitLabServer]:
 
 def get(server: GitLabServer, path: str, **query: str | int) -> requests.Response:
     headers = {"PRIVATE-TOKEN": server.token}
-    return requests.get(f"{server.base_url}/api/v4/{path}", params=query, headers=headers, timeout=10)
+    return requests.get(f"{server.url}/api/v4/{path}", params=query, headers=headers, timeout=10)
 
 
 def names(response: requests.Response) -> list[str]:
@@ -49,13 +49,13 @@ def titles(response: requests.Response) -> list[str]:
     ],
 )
 def test_a_missing_or_wrong_token_is_refused(server: GitLabServer, headers: dict[str, str], body: object) -> None:
-    response = requests.get(f"{server.base_url}/api/v4/projects", headers=headers, timeout=10)
+    response = requests.get(f"{server.url}/api/v4/projects", headers=headers, timeout=10)
     assert (response.status_code, response.json()) == (401, body)
 
 
 def test_a_bearer_token_is_accepted(server: GitLabServer) -> None:
     headers = {"Authorization": f"Bearer {server.token}"}
-    assert requests.get(f"{server.base_url}/api/v4/projects", headers=headers, timeout=10).ok
+    assert requests.get(f"{server.url}/api/v4/projects", headers=headers, timeout=10).ok
 
 
 def test_a_project_is_found_by_id_and_by_path(server: GitLabServer) -> None:
@@ -166,7 +166,7 @@ def test_commits_are_filtered(server: GitLabServer, query: dict[str, str | int],
 
 
 def test_a_plus_that_is_not_encoded_is_no_date(server: GitLabServer) -> None:
-    url = f"{server.base_url}/api/v4/{COMMITS}?since=2020-09-13T14:29:40+02:00"
+    url = f"{server.url}/api/v4/{COMMITS}?since=2020-09-13T14:29:40+02:00"
     response = requests.get(url, headers={"PRIVATE-TOKEN": server.token}, timeout=10)
     assert (response.status_code, response.json()) == (400, {"error": "since is invalid"})
 
@@ -265,7 +265,7 @@ def test_requests_are_recorded(server: GitLabServer) -> None:
 def test_it_listens_on_loopback_until_it_is_stopped(tmp_path: Path) -> None:
     server = GitLabServer(make_repository(tmp_path / "one"))
     with server:
-        url = server.base_url
+        url = server.url
         assert url.startswith("http://127.0.0.1:")
         session = requests.Session()
         assert session.get(url, timeout=10).status_code == 404

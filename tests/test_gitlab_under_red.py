@@ -34,7 +34,7 @@ def run(
         path = red.workdir / script
         path.write_text((HOST_SCRIPTS / script).read_text().replace("()", f"({arguments})"))
     apikey = server.token if token is None else token
-    return red.run_host_script(path, table, source_config={"url": server.base_url, "apikey": apikey})
+    return red.run_host_script(path, table, source_config={"url": server.url, "apikey": apikey})
 
 
 def create(red: RedServer, server: GitLabServer, table: str) -> None:

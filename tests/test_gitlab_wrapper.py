@@ -23,7 +23,7 @@ def server(tmp_path: Path) -> Iterator[GitLabServer]:
 
 @pytest.fixture
 def gitlab(server: GitLabServer) -> Iterator[Gitlab]:
-    with Gitlab(server.token, server.base_url, max_retries=1) as gitlab:
+    with Gitlab(server.token, server.url, max_retries=1) as gitlab:
         yield gitlab
 
 
@@ -41,7 +41,7 @@ def test_projects_are_those_of_the_tokens_owner_by_id(server: GitLabServer, gitl
 
 def test_more_projects_than_a_page_holds_are_all_read(tmp_path: Path) -> None:
     repository = make_empty_repository(tmp_path / "same")
-    with GitLabServer(*[repository] * 101) as server, Gitlab(server.token, server.base_url) as gitlab:
+    with GitLabServer(*[repository] * 101) as server, Gitlab(server.token, server.url) as gitlab:
         assert [project["id"] for project in gitlab.projects()] == list(range(1, 102))
         assert len(server.requests) == 2
 
@@ -103,7 +103,7 @@ def test_commits_are_read_from_a_moment_on(gitlab: Gitlab, project: Record, sinc
 @pytest.mark.parametrize("count", [100, 101, 250])
 def test_all_commits_of_all_pages_are_read_in_order(tmp_path: Path, count: int) -> None:
     repository = make_repository(tmp_path / "long", commits=count)
-    with GitLabServer(repository) as server, Gitlab(server.token, server.base_url) as gitlab:
+    with GitLabServer(repository) as server, Gitlab(server.token, server.url) as gitlab:
         (project,) = gitlab.projects()
         titles = [commit["title"] for commit in gitlab.commits(project)]
     assert titles == [f"Commit {number}" for number in range(count, 0, -1)]
@@ -111,7 +111,7 @@ def test_all_commits_of_all_pages_are_read_in_order(tmp_path: Path, count: int) 
 
 def test_a_commit_that_arrives_during_the_read_repeats_no_other(tmp_path: Path) -> None:
     repository = make_repository(tmp_path / "busy", commits=250)
-    with GitLabServer(repository) as server, Gitlab(server.token, server.base_url) as gitlab:
+    with GitLabServer(repository) as server, Gitlab(server.token, server.url) as gitlab:
         (project,) = gitlab.projects()
         commits = gitlab.commits(project)
         titles = [commit["title"] for commit in islice(commits, 100)]
@@ -122,7 +122,7 @@ def test_a_commit_that_arrives_during_the_read_repeats_no_other(tmp_path: Path) 
 
 @pytest.mark.parametrize("ending", ["", "/", "/api/v4", "/api/v4/"])
 def test_the_address_may_have_the_path_of_the_api(server: GitLabServer, ending: str) -> None:
-    with Gitlab(server.token, server.base_url + ending) as gitlab:
+    with Gitlab(server.token, server.url + ending) as gitlab:
         assert len(list(gitlab.projects())) == 1
 
 
@@ -135,7 +135,7 @@ def test_an_address_that_is_none_is_refused_at_once(base_url: str) -> None:
 def test_an_empty_repository_is_no_fault(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with (
         GitLabServer(make_empty_repository(tmp_path / "empty")) as server,
-        Gitlab(server.token, server.base_url) as gitlab,
+        Gitlab(server.token, server.url) as gitlab,
     ):
         (project,) = gitlab.projects()
         assert [*gitlab.branches(project), *gitlab.tags(project), *gitlab.commits(project)] == []
@@ -179,7 +179,7 @@ def test_a_project_that_cannot_be_read_is_named(
 
 def test_a_project_that_goes_away_half_way_is_named(tmp_path: Path) -> None:
     repository = make_repository(tmp_path / "long", commits=250)
-    with GitLabServer(repository) as server, Gitlab(server.token, server.base_url) as gitlab:
+    with GitLabServer(repository) as server, Gitlab(server.token, server.url) as gitlab:
         (project,) = gitlab.projects()
         server.fail_next(Answer(404, '{"message": "404 Project Not Found"}'), path="commits", after=1)
         assert len(list(gitlab.commits(project))) == 100
@@ -195,7 +195,7 @@ def test_a_list_of_projects_that_cannot_be_read_is_an_error(server: GitLabServer
 
 def test_a_wrong_token_is_an_error_that_says_where_it_comes_from(server: GitLabServer) -> None:
     with (
-        Gitlab("glpat-wrong-token", server.base_url, credential="the token of the test") as gitlab,
+        Gitlab("glpat-wrong-token", server.url, credential="the token of the test") as gitlab,
         pytest.raises(ApiRefused, match="Check the token of the test: it is wrong, expired or revoked") as raised,
     ):
         list(gitlab.projects())
@@ -224,7 +224,7 @@ def test_any_other_fault_is_an_error(
 
 
 def test_white_space_around_the_token_does_not_matter(server: GitLabServer) -> None:
-    with Gitlab(f" {server.token}\n", server.base_url) as gitlab:
+    with Gitlab(f" {server.token}\n", server.url) as gitlab:
         assert len(list(gitlab.projects())) == 1
 
 

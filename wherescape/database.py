@@ -217,8 +217,8 @@ class Database:
     def _translated(self, error: "pyodbc.Error", what: str, alive: bool, outcome: str) -> DatabaseError:
         if not alive:
             return ConnectionFailed(
-                f"The connection to the {self.login.role} database ({self._name()}) broke; {outcome}. Check that the"
-                f" database is up. {_text(error)} Statement: {_shortened(what)}"
+                f"The connection to the {self.login.role} database broke; {outcome}. Check that the database is up."
+                f" {_text(error)} ({self._name()}) Statement: {_shortened(what)}"
             )
         return StatementFailed(
             f"The {self.login.role} database refused a statement; {outcome}.{_hint(error)} {_text(error)}"
@@ -243,7 +243,8 @@ class Database:
             step = f"Check {prefix}_USER and {prefix}_PWD."
         else:
             step = f"Check that the database is up, that {prefix}_DSN points to it, and that no firewall is between."
-        return f"No connection to the {self.login.role} database ({self._name()}): {text} {step}"
+        # The next step comes first: RED shows 256 characters.
+        return f"No connection to the {self.login.role} database. {step} {text} ({self._name()})"
 
 
 def connection_string(login: Login, data_sources: dict[str, str]) -> str:

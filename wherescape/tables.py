@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from wherescape.errors import DeclarationError
-from wherescape.helper_functions import create_display_names
+from wherescape.helper_functions import LOAD_DATE_COMMENT, RECORD_SOURCE_COMMENT, create_display_names
 
 DataType = Literal["text", "integer", "bigint", "numeric", "double", "boolean", "date", "timestamp", "json"]
 
@@ -39,8 +39,8 @@ class Column:
             object.__setattr__(self, "display_name", create_display_names([self.name])[0])
 
 
-RECORD_SOURCE = Column("dss_record_source", "text", "Record source", "Where the row came from.")
-LOAD_DATE = Column("dss_load_date", "timestamp", "Load date", "When the load started, UTC.")
+RECORD_SOURCE = Column("dss_record_source", "text", "Record source", RECORD_SOURCE_COMMENT)
+LOAD_DATE = Column("dss_load_date", "timestamp", "Load date", LOAD_DATE_COMMENT)
 
 
 @dataclass(frozen=True)

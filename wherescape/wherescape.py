@@ -136,7 +136,7 @@ class WhereScape:
         self.push_to_meta(
             prepare_metadata_query(
                 self.object_key,
-                table.record_source,
+                table.kind,
                 [column.name for column in columns],
                 [column.display_name for column in columns],
                 [types[column.data_type] for column in columns],
@@ -146,7 +146,7 @@ class WhereScape:
                 load_date_type=types["timestamp"],
             )
         )
-        self.main_message = f"{len(table.all_columns)} columns registered for {self.table}"
+        self.main_message = f"{len(table.all_columns)} columns registered"
 
     def load(self, table: Table, records: Iterable[Record]) -> LoadResult:
         """Insert records into the load table that this script is attached to, and log how many.
@@ -160,7 +160,8 @@ class WhereScape:
         """
         result = load_records(self.target, self.load_full_name, table, records, self.run_started)
         self.update_task_log(inserted=result.inserted)
-        self.main_message = f"{result.inserted:,} rows loaded into {self.load_full_name}"
+        rows = "1 row" if result.inserted == 1 else f"{result.inserted:,} rows"
+        self.main_message = f"{rows} loaded into {self.load_full_name}"
         return result
 
     def get_columns(self) -> tuple[list[str], list[str]]:

@@ -2,12 +2,13 @@
 
 import os
 import subprocess
-import tempfile
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -18,6 +19,8 @@ from wherescape.sandbox.scheduler import TaskResult
 
 KINDS = ("project", "branch", "tag", "commit")
 MARK = "gitlab_high_water_mark"
+WIDTH_OF_A_FILE = 140
+SAMPLE = "SELECT short_id, committed_date, title FROM load.load_gitlab_commit ORDER BY committed_date DESC LIMIT 5"
 METADATA_SCRIPT = """\
 from wherescape.connectors.gitlab.gitlab_create_metadata import gitlab_create_metadata
 
@@ -35,10 +38,14 @@ STATUS_NAMES = {1: "success", -1: "warnings", -2: "error", -3: "fatal"}
 class Step:
     """One run of a host script, as it is shown."""
 
-    name: str
+    run: str
     result: TaskResult
     mark_before: str
     mark_after: str
+
+
+class StepFailed(Exception):  # noqa: N818
+    """A host script did not report success."""
 
 
 def run_demo(repository: Path, keep: bool) -> bool:
@@ -55,75 +62,89 @@ def run_demo(repository: Path, keep: bool) -> bool:
         SandboxError: the server cannot start, or the folder is no git repository.
     """
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=WIDTH_OF_A_FILE)
     with ExitStack() as stack:
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wherescape-demo-")))
-        clone = _clone(repository, scratch / "repository.git")
+        scratch = Path(stack.enter_context(TemporaryDirectory(prefix="wherescape-demo-")))
+        clone = _clone(repository, scratch / f"{repository.resolve().name or 'repository'}.git")
         console.print("Starting the stand-in RED server ...")
         red = stack.enter_context(RedServer(keep=keep))
         gitlab = stack.enter_context(GitLabServer(clone))
-        console.print(f"Serving {repository.resolve()} as a GitLab API on {gitlab.base_url}")
-        source = {"url": gitlab.base_url, "apikey": gitlab.token}
-
-        def run(name: str, script: str, kind: str) -> Step:
-            path = scratch / f"{name.split()[0]}_{kind}.py"
-            path.write_text(script, encoding="utf-8")
-            table = f"load_gitlab_{kind}"
-            before = red.read_parameter(MARK) or ""
-            result = red.run_host_script(path, table, environment=red.environment(table, source_config=source))
-            return Step(f"{name} {table}", result, before, red.read_parameter(MARK) or "")
-
+        console.print(f"Serving {repository.resolve()} as a GitLab API on {gitlab.url}", soft_wrap=True)
         steps: list[Step] = []
-        for kind in KINDS:
-            red.register_load_table(f"load_gitlab_{kind}")
-            steps.append(run("metadata", METADATA_SCRIPT, kind))
-            if steps[-1].result.status != 1:
-                return _show_failure(console, steps)
-            red.create_table(f"load_gitlab_{kind}")
-        for kind in KINDS:
-            steps.append(run("load", LOAD_SCRIPT, kind))
-            if steps[-1].result.status != 1:
-                return _show_failure(console, steps)
-        sample = red.query_warehouse(
-            "SELECT short_id, committed_date, title FROM load.load_gitlab_commit ORDER BY committed_date DESC LIMIT 5"
-        )
-        commits = _commit_twice(clone)
-        for kind in KINDS:
-            steps.append(run("again", LOAD_SCRIPT, kind))
-            if steps[-1].result.status != 1:
-                return _show_failure(console, steps)
+
+        def run(name: str, script: str, kind: str) -> None:
+            path = scratch / f"{name.replace(' ', '_')}_{kind}.py"
+            path.write_text(script, encoding="utf-8")
+            before = red.read_parameter(MARK) or ""
+            source = {"url": gitlab.url, "apikey": gitlab.token}
+            result = red.run_host_script(path, f"load_gitlab_{kind}", source_config=source)
+            steps.append(Step(name, result, before, red.read_parameter(MARK) or ""))
+            if result.status != 1:
+                raise StepFailed
+
+        try:
+            for kind in KINDS:
+                red.register_load_table(f"load_gitlab_{kind}")
+                run("metadata", METADATA_SCRIPT, kind)
+                red.create_table(f"load_gitlab_{kind}")
+            for kind in KINDS:
+                run("first load", LOAD_SCRIPT, kind)
+            sample = red.query_warehouse(SAMPLE)
+            commits = _commit_twice(clone)
+            for kind in KINDS:
+                run("second load", LOAD_SCRIPT, kind)
+        except StepFailed:
+            console.print(_steps_table(steps))
+            _show_failure(console, steps[-1])
+            return False
 
         console.print(_steps_table(steps))
-        console.print(f"Between the two runs {commits} commits were pushed, to a copy of the repository.")
+        console.print(f"Between the two loads {commits} commits were pushed, to a copy of the repository.")
         console.print(_sample_table(sample))
         console.print(f"Log file: {red.workdir / 'python_logging' / 'wherescape.log'}", soft_wrap=True)
         console.print(f"Open the warehouse with: {red.psql_command()}", soft_wrap=True, markup=False)
         if keep:
             console.print(f"The server stays up. Stop it with: {red.stop_command()}", soft_wrap=True, markup=False)
         else:
-            console.print("Both are gone when this command ends; --keep leaves them for you to look at.")
+            console.print("Server and log file are gone when this command ends; with --keep they stay.")
     return True
 
 
 def _steps_table(steps: Iterable[Step]) -> Table:
-    table = Table(title="What RED's scheduler read from the host scripts")
-    for heading in ("task", "status", "message", "rows", "seconds", "mark before", "mark after"):
-        table.add_column(heading, justify="right" if heading in ("status", "rows", "seconds") else "left")
+    table = Table(title="What RED's scheduler read from the host scripts", title_justify="left", box=box.SIMPLE_HEAD)
+    table.add_column("task", no_wrap=True)
+    table.add_column("status", justify="right")
+    table.add_column("message", overflow="fold")
+    table.add_column("rows", justify="right")
+    table.add_column("seconds", justify="right")
+    table.add_column("mark before")
+    table.add_column("mark after")
+    run = ""
     for step in steps:
+        if step.run != run:
+            run = step.run
+            table.add_section()
+            table.add_row(run, style="bold")
         result = step.result
         table.add_row(
-            step.name,
+            result.task,
             str(result.status),
             result.message,
-            f"{result.inserted:,}" if "metadata" not in step.name else "",
+            f"{result.inserted:,}" if run != "metadata" else "",
             f"{result.seconds:.1f}",
-            step.mark_before or "-",
-            step.mark_after or "-",
+            _shown(step.mark_before),
+            _shown(step.mark_after),
         )
     return table
 
 
+def _shown(mark: str) -> str:
+    return mark.replace("+00:00", "Z") or "-"
+
+
 def _sample_table(rows: Iterable[Iterable[object]]) -> Table:
-    table = Table(title="Five rows of load.load_gitlab_commit after the first run")
+    table = Table(title="Five rows of load.load_gitlab_commit", title_justify="left", box=box.SIMPLE_HEAD)
     for heading in ("short_id", "committed_date", "title"):
         table.add_column(heading)
     for row in rows:
@@ -131,14 +152,14 @@ def _sample_table(rows: Iterable[Iterable[object]]) -> Table:
     return table
 
 
-def _show_failure(console: Console, steps: list[Step]) -> bool:
-    console.print(_steps_table(steps))
-    failed = steps[-1]
-    status = failed.result.status
-    console.print(f"{failed.name} ended with status {status} ({STATUS_NAMES[status]}). Its output:", style="bold red")
-    for line in (failed.result.message, *failed.result.audit, *failed.result.detail):
+def _show_failure(console: Console, failed: Step) -> None:
+    result = failed.result
+    console.print(
+        f"{result.task} ({failed.run}) ended with status {result.status}, {STATUS_NAMES[result.status]}. Its output:",
+        style="bold red",
+    )
+    for line in (result.message, *result.audit, *result.detail):
         console.print(f"  {line}", markup=False, soft_wrap=True)
-    return False
 
 
 def _clone(repository: Path, target: Path) -> Path:

