@@ -1,10 +1,8 @@
 """A host script of your own: a table declared once, its metadata and its load.
 
-Attach it to a load table `load_country` in RED, run it with the argument `metadata` once, create the table, then
-schedule it without an argument.
+Attach it to a load table `load_country` in RED, beside a second script that ends in
+`wherescape.create_metadata(COUNTRIES)` instead. Run that one, create the table, then schedule this one.
 """
-
-import sys
 
 from wherescape import Column, Table, WhereScape
 
@@ -27,7 +25,4 @@ RECORDS = [
 ]
 
 wherescape = WhereScape()
-if "metadata" in sys.argv:
-    wherescape.create_metadata(COUNTRIES)
-else:
-    wherescape.load(COUNTRIES, RECORDS)
+wherescape.load(COUNTRIES, RECORDS)

@@ -65,7 +65,8 @@ def test_a_table_is_registered_created_loaded_and_loaded_again(
     create(clean_red, server, table)
 
     first = load(clean_red, server, table)
-    assert (first.status, first.message) == (1, f"{ROWS[table]} rows loaded into load.{table}"), first
+    rows = "1 row" if ROWS[table] == 1 else f"{ROWS[table]} rows"
+    assert (first.status, first.message) == (1, f"{rows} loaded into load.{table}"), first
     assert (first.inserted, count(clean_red, table)) == (ROWS[table], ROWS[table])
     (source,) = clean_red.query_warehouse(f"SELECT DISTINCT dss_record_source FROM load.{table}")
     assert source[0] == find_table(table).record_source

@@ -112,6 +112,7 @@ class GitRepository:
 
     @property
     def name(self) -> str:
+        """The name of the folder."""
         return self.path.name.removesuffix(".git") or "repository"
 
     def default_branch(self) -> str | None:
