@@ -30,10 +30,8 @@ REPOSITORY_DOWN = """\
 from wherescape import WhereScape
 
 wherescape = WhereScape()
-wherescape.read_parameter("x")
-WhereScape().query_meta(
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND usename = current_user"
-)
+[[backend]] = wherescape.query_meta("SELECT pg_backend_pid()")
+WhereScape().query_meta("SELECT pg_terminate_backend(?)", (backend,))
 wherescape.read_parameter("x")
 """
 BUG = """\

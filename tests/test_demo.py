@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.gitlab_repository import make_empty_repository, make_varied_repository
+from tests.gitlab_repository import git, make_empty_repository, make_varied_repository
 
 # Read by every Python that starts: takes a library away from one of the host scripts.
 BREAK_ONE_SCRIPT = """\
@@ -51,6 +51,13 @@ def test_the_demo_loads_in_full_and_then_what_is_new(tmp_path: Path) -> None:
     assert first[4] == "-"
     assert first[5] == second[4] <= second[5]
     assert "python_logging" in done.stdout and "psql" in done.stdout
+
+
+def test_the_second_load_of_a_clone_finds_what_was_pushed(tmp_path: Path) -> None:
+    origin = make_varied_repository(tmp_path / "origin")
+    git(tmp_path, "clone", "--quiet", str(origin), "clone")
+    done = run_demo(cwd=tmp_path / "clone")
+    assert rows_of(done.stdout, "second load")["load_gitlab_commit"][2] == "2"
 
 
 def test_the_repository_itself_is_not_touched(tmp_path: Path) -> None:

@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 import requests
 
-from tests.gitlab_repository import add_commits, git, make_empty_repository, make_repository, make_varied_repository
+from tests.gitlab_repository import (
+    FIRST_COMMIT,
+    add_commits,
+    git,
+    make_empty_repository,
+    make_repository,
+    make_varied_repository,
+)
 from wherescape.errors import SandboxError
 from wherescape.sandbox.gitlab_server import Answer, GitLabServer
 
@@ -212,6 +219,14 @@ def test_a_clone_serves_the_branches_of_its_origin(tmp_path: Path) -> None:
     with GitLabServer(tmp_path / "clone") as server:
         assert names(get(server, BRANCHES)) == ["feature/ümlaut", "main", "open"]
         assert get(server, "projects/1").json()["default_branch"] == "open"
+
+
+def test_a_branch_that_the_clone_has_too_is_served_as_it_is_there(tmp_path: Path) -> None:
+    origin = make_repository(tmp_path / "origin", commits=2)
+    git(tmp_path, "clone", "--quiet", str(origin), "clone")
+    add_commits(tmp_path / "clone", 1, first=FIRST_COMMIT + 600)
+    with GitLabServer(tmp_path / "clone") as server:
+        assert len(get(server, "projects/1/repository/commits").json()) == 3
 
 
 def test_a_detached_head_keeps_the_branches(tmp_path: Path) -> None:

@@ -24,8 +24,8 @@ def python_blocks() -> list[str]:
 
 
 def demo_output() -> str:
-    command = [Path(sys.executable).with_name("wherescape"), "demo"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=True)
+    command = Path(sys.executable).with_name("wherescape")
+    done = subprocess.run([command, "demo"], cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=True)
     lines = [line.rstrip() for line in done.stdout.splitlines()]
     # Paths of one machine say nothing to a reader.
     text = re.sub(r"(?<=Serving )\S+", "/home/you/wherescape", "\n".join(lines) + "\n")
@@ -98,7 +98,8 @@ def test_the_example_of_a_local_run_loads(clean_red: RedServer, tmp_path: Path) 
         }
         for name in re.findall(r'"(WSL_\w+)":', template):
             value = filled.get(name) or next((v for k, v in filled.items() if k.upper() == name), "")
-            template = re.sub(rf'("{name}": ).*', lambda match, value=value: f"{match[1]}{value!r},", template)
+            line = f'"{name}": {value!r},'
+            template = re.sub(rf'"{name}": .*', line.replace("\\", r"\\"), template)
         (tmp_path / "ws_env.py").write_text(template, encoding="utf-8")
         script = (ROOT / "examples" / "run_locally.py").read_text(encoding="utf-8")
         (tmp_path / "run_locally.py").write_text(script, encoding="utf-8")

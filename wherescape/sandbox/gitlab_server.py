@@ -174,7 +174,8 @@ class GitRepository:
 
     def _branch_heads(self) -> dict[str, str]:
         heads: dict[str, str] = {}
-        for refname, _, commit_id, *_ in self._refs("refs/remotes", "refs/heads"):
+        # A branch of the origin that is here too has the commit that it has here.
+        for refname, _, commit_id, *_ in [*self._refs("refs/remotes"), *self._refs("refs/heads")]:
             _, kind, name = refname.split("/", 2)
             if kind == "remotes":
                 name = name.partition("/")[2]

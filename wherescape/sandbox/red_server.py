@@ -280,6 +280,7 @@ class RedServer:
             "WSL_BINDIR": "",
             "WSL_WORKDIR": str(self.workdir / "_")[:-1],  # RED's own value ends with a separator
             **scheduler.INTERACTIVE.variables(),
+            "WSL_TASK_NAME": table,
             "WSL_LOAD_TABLE": table,
             "WSL_LOAD_SCHEMA": schema if table else "",
             "WSL_LOAD_FULLNAME": f"{schema}.{table}" if table else "",

@@ -20,11 +20,10 @@ if TYPE_CHECKING:
 
 # What a process needs of the system: programs, libraries, a folder for temporary files, the ODBC drivers, the time
 # zone. A scheduler is a service, so nothing else of the user's session reaches a host script.
-SYSTEM_VARIABLES = frozenset(
-    """
-    PATH PATHEXT SYSTEMROOT SYSTEMDRIVE WINDIR COMSPEC PROGRAMDATA PROGRAMFILES APPDATA LOCALAPPDATA USERPROFILE HOME
-    TEMP TMP TMPDIR TZ LD_LIBRARY_PATH DYLD_LIBRARY_PATH ODBCSYSINI ODBCINI ODBCINSTINI PYTHONPATH
-    """.split()
+SYSTEM_VARIABLES = (
+    *("PATH", "PATHEXT", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PROGRAMDATA", "PROGRAMFILES"),
+    *("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "TEMP", "TMP", "TMPDIR", "TZ"),
+    *("PYTHONPATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "ODBCSYSINI", "ODBCINI", "ODBCINSTINI"),
 )
 STATUSES = {"1": 1, "-1": -1, "-2": -2, "-3": -3}
 COUNTERS = ("inserted", "updated", "replaced", "deleted", "discarded", "rejected", "errored")
@@ -135,7 +134,7 @@ def run_host_script(
     variables = (
         {name: value for name, value in os.environ.items() if name.upper() in SYSTEM_VARIABLES}
         | red.environment(table, schema, source_config=source_config, **task.variables())
-        | environment
+        | dict(environment)
     )
     # RED gives a task's work files this name; the script's own name is for who reads a traceback.
     work_file = red.workdir / f"wsl{task.sequence}j{task.job_key}t{task.task_key}_{script.name}"
@@ -166,10 +165,8 @@ def _replace_tokens(red: "RedServer", text: str, source_config: Mapping[str, str
     """Replace $PNAME$ and $WSL_SRCCFG_name$ in a script; a token that has no value stays. RED 10.4: Host Scripts."""
 
     def replacement(token: re.Match[str]) -> str:
-        if token["parameter"]:
-            value = red.read_parameter(token["parameter"])
-        else:
-            value = source_config.get(token["field"])
+        name = token["parameter"]
+        value = red.read_parameter(name) if name else source_config.get(token["field"])
         return token[0] if value is None else value
 
     return TOKEN.sub(replacement, text)
