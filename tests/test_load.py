@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from wherescape import Column, Table, WhereScape
+from wherescape.dialects import DataType
 from wherescape.errors import DeclarationError, ValueDoesNotFit
 from wherescape.sandbox.red_server import RedServer
-from wherescape.tables import DataType
 
 TYPES: tuple[DataType, ...] = (
     "text",

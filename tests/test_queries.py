@@ -166,6 +166,20 @@ def test_a_source_that_dies_half_way_leaves_nothing(wherescape: WhereScape) -> N
     assert wherescape.query_target("SELECT * FROM load.item") == []
 
 
+def test_a_source_that_asks_the_target_does_not_commit_half_of_the_rows(wherescape: WhereScape) -> None:
+    def rows() -> Iterator[tuple[int, str]]:
+        for number in range(12_000):
+            if number % 3_000 == 0:
+                [[count]] = wherescape.query_target("SELECT count(*) FROM load.item")
+                wherescape.push_to_target("INSERT INTO load.item (id) VALUES (?)", (-1 - number,))
+            yield number, str(count)
+        raise OSError("the source is gone")
+
+    with pytest.raises(OSError, match="the source is gone"):
+        wherescape.push_many_to_target("INSERT INTO load.item (id, name) VALUES (?, ?)", rows())
+    assert wherescape.query_target("SELECT * FROM load.item") == []
+
+
 def test_a_reserved_word_may_be_a_column(wherescape: WhereScape) -> None:
     wherescape.push_many_to_target('INSERT INTO load.item (id, "order") VALUES (?, ?)', [(1, Decimal("1.50"))])
     assert str(wherescape.query_target('SELECT "order" FROM load.item')[0][0]) == "1.50"

@@ -41,6 +41,7 @@ class Database:
         self.login = login
         self._connection: pyodbc.Connection | None = None
         self._dialect: dialects.Dialect | None = None
+        self._is_in_transaction = False
         self._lock = threading.RLock()
 
     @property
@@ -155,6 +156,9 @@ class Database:
     def transaction(self, what: str = "") -> Iterator["pyodbc.Cursor"]:
         """Give a cursor; commit when the block ends, roll back when it raises.
 
+        Inside another transaction of the same thread (a source of rows that itself asks this database while they are
+        inserted) the block is a part of that one, which alone commits.
+
         Arguments:
             what: the statement, for messages.
 
@@ -165,10 +169,13 @@ class Database:
 
         with self._lock:
             connection = self._connected()
+            if self._is_in_transaction:
+                yield connection.cursor()
+                return
             committing = False
+            self._is_in_transaction = True
             try:
-                cursor = connection.cursor()
-                yield cursor
+                yield connection.cursor()
                 committing = True
                 connection.commit()
             except BaseException as error:
@@ -177,6 +184,8 @@ class Database:
                     outcome = "nothing was committed" if alive or not committing else "a commit may have gone through"
                     raise self._translated(error, what, alive, outcome) from error
                 raise
+            finally:
+                self._is_in_transaction = False
 
     def close(self) -> None:
         """Close the connection if there is one; it opens again on next use."""

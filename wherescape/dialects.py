@@ -6,12 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from wherescape.errors import ValueDoesNotFit
 
 if TYPE_CHECKING:
     import pyodbc
+
+DataType = Literal["text", "integer", "bigint", "numeric", "double", "boolean", "date", "timestamp", "json"]
+"""What the values of a declared column are; each dialect has its own column type for it."""
 
 Rows = Sequence[Sequence[Any]]
 
@@ -36,7 +39,7 @@ class Dialect:
 
     name: str
     quotes: tuple[str, str]
-    types: Mapping[str, str]
+    types: Mapping[DataType, str]
     prepare_insert: Callable[["pyodbc.Cursor", str, Sequence[str]], PreparedInsert]
 
     def quote(self, identifier: str) -> str:

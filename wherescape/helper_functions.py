@@ -6,14 +6,12 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from slugify import slugify
 
+from wherescape.dialects import DataType
 from wherescape.errors import DeclarationError
-
-if TYPE_CHECKING:
-    from wherescape.tables import DataType
 
 MAX_NAME_LENGTH = 59
 
@@ -28,7 +26,7 @@ NUMERIC_TYPES = {
 RECORD_SOURCE_COMMENT = "Where the row came from."
 LOAD_DATE_COMMENT = "When the load started, UTC."
 
-WIDER_TYPES: dict["DataType", set["DataType"]] = {
+WIDER_TYPES: dict[DataType, set[DataType]] = {
     "numeric": {"bigint", "numeric"},
     "timestamp": {"date", "timestamp"},
 }
@@ -390,7 +388,7 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def infer_type(values: Iterable[object]) -> "DataType":
+def infer_type(values: Iterable[object]) -> DataType:
     """Find the type that fits all values of a column.
 
     Judged by the values alone. Whole numbers are `bigint`, since a sample says nothing of tomorrow's largest id, and
@@ -406,7 +404,7 @@ def infer_type(values: Iterable[object]) -> "DataType":
     return "text"
 
 
-def _kind(value: object) -> "DataType":
+def _kind(value: object) -> DataType:
     match value:
         case bool():
             return "boolean"
@@ -426,7 +424,7 @@ def _kind(value: object) -> "DataType":
             return "text"
 
 
-def _kind_of_text(text: str) -> "DataType":
+def _kind_of_text(text: str) -> DataType:
     try:
         if ISO_DATE.fullmatch(text):
             date.fromisoformat(text)
@@ -439,7 +437,7 @@ def _kind_of_text(text: str) -> "DataType":
     return "text"
 
 
-def get_metadata_from_sample_data(rows: Iterable[Mapping[str, object]]) -> tuple[list[str], list["DataType"]]:
+def get_metadata_from_sample_data(rows: Iterable[Mapping[str, object]]) -> tuple[list[str], list[DataType]]:
     """List the columns of sample rows and their types.
 
     Arguments:

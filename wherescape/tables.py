@@ -1,12 +1,11 @@
 """A load table declared once, for its metadata and its load alike."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
+from wherescape.dialects import DataType
 from wherescape.errors import DeclarationError
 from wherescape.helper_functions import LOAD_DATE_COMMENT, RECORD_SOURCE_COMMENT, create_display_names
-
-DataType = Literal["text", "integer", "bigint", "numeric", "double", "boolean", "date", "timestamp", "json"]
 
 
 @dataclass(frozen=True)
