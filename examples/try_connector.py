@@ -1,6 +1,6 @@
 """Look at what a connector's wrapper reads, without RED and without a database.
 
-    GITLAB_URL=https://gitlab.example.com GITLAB_TOKEN=... python try_connector.py
+Set GITLAB_URL to the server's address and GITLAB_TOKEN to an access token, then: python try_connector.py
 """
 
 import os
