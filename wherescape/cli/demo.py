@@ -19,7 +19,7 @@ from wherescape.sandbox.scheduler import TaskResult
 
 KINDS = ("project", "branch", "tag", "commit")
 MARK = "gitlab_high_water_mark"
-WIDTH_OF_A_FILE = 140
+WIDTH_OF_A_FILE = 160
 SAMPLE = "SELECT short_id, committed_date, title FROM load.load_gitlab_commit ORDER BY committed_date DESC LIMIT 5"
 METADATA_SCRIPT = """\
 from wherescape.connectors.gitlab.gitlab_create_metadata import gitlab_create_metadata

