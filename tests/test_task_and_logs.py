@@ -30,8 +30,20 @@ def task(clean_red: RedServer) -> Iterator[WhereScape]:
     made.close()
 
 
+LOGS = {"audit": ("ws_wrk_audit_log", "wa"), "detail": ("ws_wrk_error_log", "wd")}
+
+
+def keys(red: RedServer, log: str) -> set[tuple[int, int]]:
+    """The keys of job and task that the messages were written with."""
+    table, prefix = LOGS[log]
+    rows = red.query_repository(
+        f"SELECT {prefix}_job_key, {prefix}_task_key FROM red.{table} WHERE {prefix}_sequence = 90001"
+    )
+    return {(row[0], row[1]) for row in rows}
+
+
 def messages(red: RedServer, log: str) -> list[str]:
-    table, prefix = {"audit": ("ws_wrk_audit_log", "wa"), "detail": ("ws_wrk_error_log", "wd")}[log]
+    table, prefix = LOGS[log]
     rows = red.query_repository(
         f"SELECT {prefix}_message FROM red.{table} WHERE {prefix}_sequence = 90001 ORDER BY {prefix}_time_stamp, ctid"
     )
@@ -69,6 +81,7 @@ def test_a_task_that_red_does_not_know_gives_a_warning(task: WhereScape, caplog:
 def test_a_message_is_written(task: WhereScape, clean_red: RedServer, log: str) -> None:
     getattr(task, log)("half way: 'quoted', é")
     assert messages(clean_red, log) == ["half way: 'quoted', é"]
+    assert keys(clean_red, log) == {(7, 8)}
 
 
 @pytest.mark.parametrize("log", ["audit", "detail"])
@@ -82,6 +95,7 @@ def test_many_lines_go_through_the_bulk_routine(task: WhereScape, clean_red: Red
     lines = [f"line {number} " + "y" * 200 for number in range(500)]
     getattr(task, log)("\n".join(lines))
     assert messages(clean_red, log) == lines
+    assert keys(clean_red, log) == {(7, 8)}
 
 
 def test_a_message_outside_a_task_is_logged(clean_red: RedServer, caplog: pytest.LogCaptureFixture) -> None:

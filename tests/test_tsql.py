@@ -49,7 +49,7 @@ CALLS = {
         repository.WORK_ERROR_BULK,
         "SET NOCOUNT ON; DECLARE @rc int;"
         " EXEC @rc = dbo.WsWrkErrorBulk @p_status_code = ?, @p_job_name = ?, @p_task_name = ?, @p_sequence = ?,"
-        " @p_message = ?, @p_db_code = ?, @p_db_msg = ?, @p_task_key = ?, @p_job_key = ?, @p_msg_type = ?;"
+        " @p_message = ?, @p_db_code = ?, @p_db_msg = ?, @p_job_key = ?, @p_task_key = ?, @p_msg_type = ?;"
         " SELECT @rc AS return_value;",
     ),
     "Ws_Job_Clear_Logs_By_Date": (

@@ -57,7 +57,14 @@ _MESSAGE_INPUTS = (
     ("p_task_key", "integer"),
     ("p_job_key", "integer"),
 )
-_BULK_MESSAGE_INPUTS = (*_MESSAGE_INPUTS[:4], ("p_message", "varchar(32767)"), *_MESSAGE_INPUTS[5:])
+# RED documents the bulk routines with the job's key before the task's.
+_BULK_MESSAGE_INPUTS = (
+    *_MESSAGE_INPUTS[:4],
+    ("p_message", "varchar(32767)"),
+    *_MESSAGE_INPUTS[5:7],
+    ("p_job_key", "integer"),
+    ("p_task_key", "integer"),
+)
 _MESSAGE_TYPE = (("p_msg_type", "varchar(10)"),)
 COUNTERS = ("inserted", "updated", "replaced", "deleted", "discarded", "rejected", "errored")
 
@@ -257,19 +264,16 @@ class Repository:
 
     def _write_message(self, routine: Routine, message: str, status: str) -> None:
         environment = self.environment
-        values = (
-            status,
-            environment.get("WSL_JOB_NAME"),
-            environment.get("WSL_TASK_NAME"),
-            environment.number("WSL_SEQUENCE"),
-            message,
-            "",
-            "",
-            environment.number("WSL_TASK_KEY"),
-            environment.number("WSL_JOB_KEY"),
-        )
-        has_type = routine.inputs[-1] in _MESSAGE_TYPE
-        result = int(self.call(routine, (*values, "") if has_type else values)[0])
+        values = {
+            "p_status_code": status,
+            "p_job_name": environment.get("WSL_JOB_NAME"),
+            "p_task_name": environment.get("WSL_TASK_NAME"),
+            "p_sequence": environment.number("WSL_SEQUENCE"),
+            "p_message": message,
+            "p_task_key": environment.number("WSL_TASK_KEY"),
+            "p_job_key": environment.number("WSL_JOB_KEY"),
+        }
+        result = int(self.call(routine, [values.get(name, "") for name, _ in routine.inputs])[0])
         if result < 0:
             raise RoutineFailed(f"RED's routine {routine.name} answered {result}.")
 

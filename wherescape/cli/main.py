@@ -11,11 +11,11 @@ from wherescape.errors import WhereScapeError
 
 @click.group()
 @click.version_option(package_name="wherescape")
-def main() -> None:
+def commands() -> None:
     """Load data from APIs into a WhereScape RED data warehouse."""
 
 
-@main.command()
+@commands.command()
 @click.option(
     "--repository",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
