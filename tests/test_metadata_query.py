@@ -6,7 +6,7 @@ import pytest
 import sqlglot
 
 from wherescape.errors import DeclarationError
-from wherescape.helper_functions import Repository, prepare_metadata_query
+from wherescape.helper_functions import prepare_metadata_query
 from wherescape.sandbox.red_server import RedServer
 
 TEXTS = [
@@ -42,7 +42,7 @@ def metadata_query(
     types: list[str] | None = None,
     comments: list[str] | None = None,
     object_key: int = 7,
-    repository: Repository | None = "postgresql",
+    metabase: str | None = "red",
 ) -> str:
     return prepare_metadata_query(
         object_key,
@@ -52,7 +52,7 @@ def metadata_query(
         types or ["text"] * len(columns),
         comments or [""] * len(columns),
         [f"source.{column}" for column in columns],
-        repository=repository,
+        metabase=metabase,
     )
 
 
@@ -136,7 +136,7 @@ def test_other_tables_are_left_alone(red: RedServer, repository: pyodbc.Cursor, 
 
 
 def test_the_statement_for_sql_server() -> None:
-    assert metadata_query(["id"], ["bigint"], ["It's é\\\nnext"], repository="sqlserver") == (
+    assert metadata_query(["id"], ["bigint"], ["It's é\\\nnext"], metabase="dbo") == (
         "MERGE INTO dbo.ws_load_col WITH (HOLDLOCK) AS c\n"
         "USING (VALUES\n"
         "    (N'id', N'The id', N'bigint', N'Y', N'Y', N'N', N'source''s table', N'source.id', "
@@ -168,7 +168,7 @@ def test_the_statement_for_sql_server() -> None:
 
 def test_a_tsql_parser_reads_the_texts_as_they_are() -> None:
     texts = [text for text in TEXTS if "\\\n" not in text]
-    query = metadata_query([f"column_{index}" for index in range(len(texts))], comments=texts, repository="sqlserver")
+    query = metadata_query([f"column_{index}" for index in range(len(texts))], comments=texts, metabase="dbo")
     (statement,) = sqlglot.parse(query, dialect="tsql")
     assert isinstance(statement, sqlglot.exp.Merge)
     assert {literal.this for literal in statement.find_all(sqlglot.exp.National)} >= set(texts)
@@ -178,7 +178,7 @@ def test_a_tsql_parser_reads_the_texts_as_they_are() -> None:
     ("meta_schema", "table"),
     [
         ("red.", "INTO red.ws_load_col"),
-        ("RED", "INTO red.ws_load_col"),
+        ("RED", "INTO RED.ws_load_col"),
         ("dbo.", "INTO dbo.ws_load_col"),
         ("", "INTO dbo.ws_load_col"),
         (None, "INTO dbo.ws_load_col"),
@@ -191,13 +191,13 @@ def test_the_repository_follows_from_the_environment(
         monkeypatch.delenv("WSL_META_SCHEMA", raising=False)
     else:
         monkeypatch.setenv("WSL_META_SCHEMA", meta_schema)
-    assert table in metadata_query(["id"], repository=None)
+    assert table in metadata_query(["id"], metabase=None)
 
 
 def test_the_types_of_the_added_columns_follow_the_target() -> None:
     query = prepare_metadata_query(
         *(7, "source", ["id"], ["Id"], ["bigint"], [""], ["id"]),
-        repository="sqlserver",
+        metabase="dbo",
         record_source_type="nvarchar(256)",
         load_date_type="datetime2(6)",
     )

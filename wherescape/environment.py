@@ -140,6 +140,11 @@ class Environment:
         return all(self.number(name) for name in ("WSL_SEQUENCE", "WSL_JOB_KEY", "WSL_TASK_KEY"))
 
 
+def is_postgresql_metabase(metabase: str) -> bool:
+    """Tell from the repository's schema whether it is on PostgreSQL (RED 10: `red`) or on SQL Server (`dbo`)."""
+    return metabase.lower().startswith("red")
+
+
 def directory(value: str) -> Path:
     """Turn a folder's name with or without a trailing separator, of either kind, into a path."""
     stripped = value.strip().rstrip("/\\")

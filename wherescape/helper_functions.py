@@ -6,16 +6,15 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from slugify import slugify
 
 from wherescape.dialects import DataType
+from wherescape.environment import Environment, is_postgresql_metabase
 from wherescape.errors import DeclarationError
 
 MAX_NAME_LENGTH = 59
-
-Repository = Literal["postgresql", "sqlserver"]
 
 NUMERIC_TYPES = {
     *("int", "integer", "bigint", "smallint", "tinyint", "int2", "int4", "int8"),
@@ -115,7 +114,7 @@ def prepare_metadata_query(
     comments: Sequence[str],
     source_columns: Sequence[str],
     *,
-    repository: Repository | None = None,
+    metabase: str | None = None,
     record_source_type: str = "varchar(256)",
     load_date_type: str = "timestamp",
 ) -> str:
@@ -131,7 +130,8 @@ def prepare_metadata_query(
         src_table_name: what the rows come from, for the documentation.
         columns, display_names, types, comments, source_columns: one item per column, in column order; the types in the
             words of the target database.
-        repository: the database that holds the repository; taken from WSL_META_SCHEMA when left out.
+        metabase: the schema of RED's repository: `red` on PostgreSQL, `dbo` on SQL Server; taken from WSL_META_SCHEMA
+            when left out.
         record_source_type: the type of `dss_record_source` in the target database.
         load_date_type: the type of `dss_load_date` in the target database.
 
@@ -149,9 +149,9 @@ def prepare_metadata_query(
         _load_column("dss_load_date", "Load date", load_date_type, "", "", LOAD_DATE_COMMENT, 99999992),
     ]
     _check_unique([column.lc_col_name for column in declared])
-    if (repository or _repository_of_environment()) == "postgresql":
-        return _postgresql_metadata_query(int(lt_obj_key), declared)
-    return _sqlserver_metadata_query(int(lt_obj_key), declared)
+    metabase = metabase or Environment(os.environ).metabase
+    make_query = _postgresql_metadata_query if is_postgresql_metabase(metabase) else _sqlserver_metadata_query
+    return make_query(f"{metabase}.ws_load_col", int(lt_obj_key), declared)
 
 
 def _declared_columns(
@@ -210,12 +210,7 @@ def _check_unique(names: Sequence[str]) -> None:
         )
 
 
-def _repository_of_environment() -> Repository:
-    schema = os.environ.get("WSL_META_SCHEMA", "")
-    return "postgresql" if schema.strip().rstrip(".").lower() == "red" else "sqlserver"
-
-
-def _postgresql_metadata_query(object_key: int, columns: Sequence[_LoadColumn]) -> str:
+def _postgresql_metadata_query(load_columns: str, object_key: int, columns: Sequence[_LoadColumn]) -> str:
     # ws_load_col has no unique constraint for ON CONFLICT, and MERGE came with PostgreSQL 15.
     values = ",\n        ".join(_row(column, _postgresql_literal) for column in columns)
     updates = ",\n        ".join(f"{field} = d.{field}" for field in _LoadColumn._fields[1:])
@@ -226,23 +221,23 @@ WITH declared ({fields}) AS (
     VALUES
         {values}
 ), updated AS (
-    UPDATE red.ws_load_col AS c SET
+    UPDATE {load_columns} AS c SET
         {updates}
     FROM declared AS d
     WHERE {match}
 )
-INSERT INTO red.ws_load_col (lc_obj_key, lc_nulls_flag, {fields})
+INSERT INTO {load_columns} (lc_obj_key, lc_nulls_flag, {fields})
 SELECT {object_key}, 'Y', {", ".join(f"d.{field}" for field in _LoadColumn._fields)}
 FROM declared AS d
-WHERE NOT EXISTS (SELECT 1 FROM red.ws_load_col AS c WHERE {match})"""
+WHERE NOT EXISTS (SELECT 1 FROM {load_columns} AS c WHERE {match})"""
 
 
-def _sqlserver_metadata_query(object_key: int, columns: Sequence[_LoadColumn]) -> str:
+def _sqlserver_metadata_query(load_columns: str, object_key: int, columns: Sequence[_LoadColumn]) -> str:
     values = ",\n    ".join(_row(column, _sqlserver_literal) for column in columns)
     updates = ",\n    ".join(f"{field} = d.{field}" for field in _LoadColumn._fields[1:])
     fields = ", ".join(_LoadColumn._fields)
     return f"""\
-MERGE INTO dbo.ws_load_col WITH (HOLDLOCK) AS c
+MERGE INTO {load_columns} WITH (HOLDLOCK) AS c
 USING (VALUES
     {values}
 ) AS d ({fields})

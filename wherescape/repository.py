@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wherescape.database import Database
-from wherescape.environment import Environment
+from wherescape.environment import Environment, is_postgresql_metabase
 from wherescape.errors import ParameterTooLong, RoutineFailed, RoutineMissing, TableNotRegistered
 
 logger = logging.getLogger(__name__)
@@ -153,7 +153,7 @@ class Repository:
     @property
     def is_postgresql(self) -> bool:
         """Whether this is a repository of RED 10: its schema is `red`."""
-        return self.metabase.lower().startswith("red")
+        return is_postgresql_metabase(self.metabase)
 
     def call(self, routine: Routine, values: Sequence[object]) -> Any:
         """Call a routine and return its row of outputs, or of its return value.

@@ -142,7 +142,7 @@ class WhereScape:
                 [types[column.data_type] for column in columns],
                 [column.comment for column in columns],
                 [column.source for column in columns],
-                repository="postgresql" if self._repository.is_postgresql else "sqlserver",
+                metabase=self._repository.metabase,
                 load_date_type=types["timestamp"],
             )
         )
