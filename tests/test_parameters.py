@@ -61,3 +61,29 @@ def test_the_value_of_a_token_parameter_is_masked_from_then_on(wherescape: Where
     wherescape.write_parameter("gitlab_access_token", "glpat-very-secret")
     assert wherescape.read_parameter("gitlab_access_token") == "glpat-very-secret"
     assert redact("it was glpat-very-secret") == "it was ***"
+
+
+PROCEDURES = """
+DROP FUNCTION {read};
+CREATE PROCEDURE red."Ws_Parameter_Read"(p_parameter varchar, OUT p_value varchar, OUT p_comment varchar)
+LANGUAGE sql AS $$ SELECT dss_parameter_value, 'by a procedure' FROM red.dss_parameter
+                   WHERE dss_parameter_name = p_parameter $$;
+DROP FUNCTION {write};
+CREATE PROCEDURE red.ws_parameter_write(p_parameter varchar, p_value varchar, p_comment varchar, OUT p_result integer)
+LANGUAGE plpgsql AS $$ BEGIN
+    INSERT INTO red.dss_parameter (dss_parameter_name, dss_parameter_value) VALUES (p_parameter, p_value);
+    p_result := 2;
+END $$;
+"""
+
+
+def test_routines_may_be_procedures_and_spelt_with_underscores(wherescape: WhereScape, clean_red: RedServer) -> None:
+    rows = clean_red.query_repository(
+        "SELECT lower(proname), CAST(CAST(oid AS regprocedure) AS text) FROM pg_proc"
+        " WHERE lower(proname) IN ('wsparameterread', 'wsparameterwrite')"
+    )
+    signatures = {row[0]: row[1] for row in rows}
+    read, write = signatures["wsparameterread"], signatures["wsparameterwrite"]
+    clean_red.query_repository(PROCEDURES.format(read=read, write=write))
+    assert wherescape.write_parameter("mark", "1") == 2
+    assert wherescape.read_parameter("mark", include_comment=True) == ("1", "by a procedure")
