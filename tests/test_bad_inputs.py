@@ -40,8 +40,14 @@ from wherescape import WhereScape
 WhereScape().no_such_member
 """
 
+EMPTY_TABLE = """
+CREATE TABLE load.load_gitlab_tag (
+    id bigint, name text, message text, target text, project_id numeric, commit_id text, commit_short_id text,
+    dss_record_source text, dss_load_date timestamp)
+"""
+
 CASES = {
-    "missing variable": (LOAD, {"WSL_TGT_DSN": ""}, -2, "WSL_TGT_DSN is missing or empty (the ODBC data source"),
+    "missing variable": (LOAD, {"WSL_TGT_DSN": ""}, -2, "WSL_TGT_DSN is missing or empty: the ODBC data source"),
     "unknown DSN": (LOAD, {"WSL_TGT_DSN": "nowhere"}, -2, "Check WSL_TGT_DSN"),
     "wrong password": (LOAD, {"WSL_TGT_PWD": "wrong-password"}, -2, "Check WSL_TGT_USER and WSL_TGT_PWD"),
     "missing table": (LOAD, {"WSL_LOAD_FULLNAME": "load.load_gone"}, -2, "create it in RED"),
@@ -62,9 +68,7 @@ def test_bad_input(
     path = tmp_path / "script.py"
     path.write_text(script)
     clean_red.register_load_table("load_gitlab_tag")
-    clean_red.query_warehouse(
-        "CREATE TABLE load.load_gitlab_tag (id bigint, dss_record_source text, dss_load_date timestamp)"
-    )
+    clean_red.query_warehouse(EMPTY_TABLE)
     token = "glpat-secret-token"
     result = clean_red.run_host_script(
         path,
@@ -84,6 +88,7 @@ def test_an_api_that_refuses_the_token_says_which_to_check(clean_red: RedServer,
     path = tmp_path / "script.py"
     path.write_text(GITLAB)
     clean_red.register_load_table("load_gitlab_tag")
+    clean_red.query_warehouse(EMPTY_TABLE)
     repository = Path(__file__).parent.parent
     with GitLabServer(repository) as gitlab:
         result = clean_red.run_host_script(

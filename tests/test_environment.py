@@ -61,6 +61,7 @@ def test_a_missing_variable_says_what_it_is_for_and_how_to_set_it_locally() -> N
     assert "WSL_TGT_DSN" in message
     assert "the warehouse" in message
     assert "ws_env_template.py" in message and "setup_env()" in message
+    assert len(message) <= 256  # what RED shows
 
 
 def test_a_key_that_is_no_number_is_named_with_its_value() -> None:

@@ -90,6 +90,11 @@ def test_a_value_is_stored_as_what_it_means(wherescape: WhereScape, data_type: s
         ("date", datetime(2026, 1, 1)),
         ("timestamp", "tomorrow"),
         ("timestamp", 1767607500),
+        ("timestamp", 1712053112345),
+        ("text", b"abc"),
+        ("json", {"a": {1, 2}}),
+        ("bigint", "1e999999"),
+        ("bigint", float("nan")),
     ],
 )
 def test_a_value_that_does_not_fit_is_named_and_nothing_is_loaded(
@@ -169,3 +174,16 @@ def test_json_is_stored_readable(wherescape: WhereScape) -> None:
     wherescape.load(ITEMS, [{"id": 1, "a_json": {"at": datetime(2026, 1, 1)}}])
     [row] = wherescape.query_target("SELECT a_json FROM load.load_item")
     assert json.loads(row[0]) == {"at": "2026-01-01 00:00:00"}
+
+
+def test_a_task_log_that_cannot_be_written_does_not_undo_a_load(
+    clean_red: RedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    clean_red.register_load_table("load_item")
+    WhereScape(clean_red.environment("load_item")).create_metadata(ITEMS)
+    clean_red.create_table("load_item")
+    task = {"WSL_SEQUENCE": "1", "WSL_JOB_KEY": "1", "WSL_TASK_KEY": "1"}
+    wherescape = WhereScape({**clean_red.environment("load_item"), **task, "WSL_META_PWD": "wrong"})
+    assert wherescape.load(ITEMS, [{"id": 1}]).inserted == 1
+    assert "The rows are loaded, but RED's task log does not show them." in caplog.text
+    assert clean_red.query_warehouse("SELECT count(*) FROM load.load_item")[0][0] == 1

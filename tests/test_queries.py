@@ -3,11 +3,13 @@
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
+from datetime import time as dt_time
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 
-from wherescape import WhereScape
+from wherescape import WhereScape, WhereScapeError
 from wherescape.errors import ConnectionFailed, StatementFailed
 from wherescape.sandbox.red_server import RedServer
 
@@ -183,3 +185,117 @@ def test_a_source_that_asks_the_target_does_not_commit_half_of_the_rows(wheresca
 def test_a_reserved_word_may_be_a_column(wherescape: WhereScape) -> None:
     wherescape.push_many_to_target('INSERT INTO load.item (id, "order") VALUES (?, ?)', [(1, Decimal("1.50"))])
     assert str(wherescape.query_target('SELECT "order" FROM load.item')[0][0]) == "1.50"
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Amsterdam", "America/St_Johns"])
+def test_a_moment_is_the_same_whatever_the_zone_of_the_session(wherescape: WhereScape, zone: str) -> None:
+    moment = datetime(2026, 7, 1, 12, tzinfo=UTC)
+    wherescape.push_to_target("CREATE TEMPORARY TABLE moment (with_zone timestamptz, without timestamp)")
+    wherescape.push_to_target(f"SET TIME ZONE '{zone}'")
+    wherescape.push_to_target("INSERT INTO moment VALUES (?, ?)", (moment, moment))
+    wherescape.push_many_to_target("INSERT INTO moment (with_zone, without) VALUES (?, ?)", [(moment, moment)])
+    wherescape.push_many_to_target("INSERT INTO moment VALUES (?, ?)", [(moment, moment)])
+    rows = wherescape.query_target("SELECT with_zone AT TIME ZONE 'UTC', without FROM moment")
+    assert [tuple(row) for row in rows] == [(datetime(2026, 7, 1, 12),) * 2] * 3
+    assert wherescape.query_target("SELECT count(*) FROM moment WHERE with_zone = ?", (moment,))[0][0] == 3
+
+
+@pytest.mark.parametrize("row", ["xy", {"id": 1, "name": "x"}, b"ab"])
+@pytest.mark.parametrize(
+    "sql", ["INSERT INTO load.item (id, name) VALUES (?, ?)", "INSERT INTO load.item VALUES (?, ?)"]
+)
+def test_what_is_no_row_is_refused(wherescape: WhereScape, sql: str, row: object) -> None:
+    with pytest.raises(StatementFailed, match="must be a list or tuple"):
+        wherescape.push_many_to_target(sql, [row])  # type: ignore[list-item]
+    assert wherescape.query_target("SELECT * FROM load.item") == []
+
+
+def test_a_statement_with_nul_is_not_cut(wherescape: WhereScape) -> None:
+    wherescape.push_to_target("INSERT INTO load.item (id) VALUES (1), (2)")
+    with pytest.raises(StatementFailed, match="NUL"):
+        wherescape.push_to_target("UPDATE load.item SET name = 'x' \0 WHERE id = 1")
+    assert wherescape.query_target("SELECT count(name) FROM load.item")[0][0] == 0
+
+
+@pytest.mark.parametrize("push", ["push_to_target", "push_many_to_target"])
+@pytest.mark.parametrize("value", ["\ud800", datetime.max.replace(tzinfo=timezone(timedelta(hours=-5)))])
+def test_a_value_that_cannot_be_sent_is_an_error_of_its_own(wherescape: WhereScape, push: str, value: object) -> None:
+    sql = "INSERT INTO load.item (name) VALUES (?)"
+    with pytest.raises(WhereScapeError):
+        getattr(wherescape, push)(sql, [value] if push == "push_to_target" else [[value]])
+
+
+@pytest.mark.parametrize(
+    ("column_type", "value"),
+    [
+        ("text", b"abc"),
+        ("text", object()),
+        ("text", {1, 2}),
+        ("varchar(2)", "abc"),
+        ("bit(3)", "1010"),
+        ("int", 2**40),
+    ],
+)
+def test_a_value_is_refused_rather_than_altered(wherescape: WhereScape, column_type: str, value: object) -> None:
+    wherescape.push_to_target(f"CREATE TEMPORARY TABLE strict (a {column_type})")
+    with pytest.raises(WhereScapeError):
+        wherescape.push_many_to_target("INSERT INTO strict (a) VALUES (?)", [[value]])
+    assert wherescape.query_target("SELECT * FROM strict") == []
+
+
+@pytest.mark.parametrize(
+    ("column_type", "value", "text"),
+    [
+        ("bytea", memoryview(b"abc"), "\\x616263"),
+        ("bit(3)", "101", "101"),
+        ("jsonb", True, "true"),
+        ("jsonb", [1, "a"], '[1, "a"]'),
+        ("uuid", UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+        ("interval", timedelta(days=-1, seconds=5), "-1 days +00:00:05"),
+        ("integer[]", "{1,2}", "{1,2}"),
+        ("time", dt_time(10, 0, 0, 1), "10:00:00.000001"),
+        ("numeric", Decimal("NaN"), "NaN"),
+    ],
+)
+def test_a_value_of_any_type_is_sent_as_what_it_means(
+    wherescape: WhereScape, column_type: str, value: object, text: str
+) -> None:
+    wherescape.push_to_target(f"CREATE TEMPORARY TABLE typed (a {column_type})")
+    wherescape.push_many_to_target("INSERT INTO typed (a) VALUES (?)", [[value], [None]])
+    rows = wherescape.query_target("SELECT CAST(a AS text) FROM typed")
+    assert [row[0] for row in rows] == [text, None]
+
+
+def test_odd_identifiers_are_taken_as_the_database_takes_them(wherescape: WhereScape) -> None:
+    wherescape.push_to_target(
+        'CREATE TEMPORARY TABLE "we,ird?" ("a,b" text, "c""d" text, "g]h" text, "Ä" text, plain text)'
+    )
+    sql = 'INSERT INTO "we,ird?" ("a,b", "c""d", "g]h", "Ä", PLAIN) VALUES (?, ?, ?, ?, ?)'
+    wherescape.push_many_to_target(sql, [list("12345")])
+    assert [tuple(row) for row in wherescape.query_target('SELECT * FROM "we,ird?"')] == [tuple("12345")]
+
+
+def test_a_table_that_is_missing_is_found_out_without_a_row(wherescape: WhereScape) -> None:
+    with pytest.raises(StatementFailed, match="load.gone"):
+        wherescape.push_many_to_target("INSERT INTO load.gone (id) VALUES (?)", [])
+
+
+def test_a_user_who_may_only_insert_can_load(wherescape: WhereScape) -> None:
+    wherescape.push_to_target("REVOKE SELECT ON load.item FROM CURRENT_USER")
+    assert wherescape.push_many_to_target("INSERT INTO load.item (id) VALUES (?)", [(1,)]) == 1
+    wherescape.push_to_target("GRANT SELECT ON load.item TO CURRENT_USER")
+    assert wherescape.query_target("SELECT count(*) FROM load.item")[0][0] == 1
+
+
+def test_a_connection_that_was_dropped_while_idle_is_opened_again(
+    wherescape: WhereScape, clean_red: RedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = wherescape.query_target("SELECT pg_backend_pid()")[0][0]
+    monkeypatch.setattr("wherescape.database.IDLE_SECONDS", 0)
+    WhereScape(clean_red.environment("load_item")).query_target("SELECT pg_terminate_backend(?)", (backend,))
+    assert wherescape.query_target("SELECT pg_backend_pid()")[0][0] != backend
+
+
+def test_a_wrong_number_of_parameters_is_told(wherescape: WhereScape) -> None:
+    with pytest.raises(StatementFailed, match="2 parameter markers"):
+        wherescape.query_target("SELECT CAST(? AS int), CAST(? AS int)", (1,))

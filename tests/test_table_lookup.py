@@ -60,6 +60,8 @@ def test_a_stage_table_is_found_too(clean_red: RedServer) -> None:
     assert wherescape.object_key == key
     assert wherescape.get_columns() == (["a", "b"], ["integer", "text"])
     assert (wherescape.file_path, wherescape.file_name) == ("", "")
+    with pytest.raises(TableNotRegistered, match="stage table"):
+        wherescape.create_metadata(ITEMS)
 
 
 def test_a_table_that_red_does_not_know_is_named(clean_red: RedServer) -> None:

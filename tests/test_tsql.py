@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from wherescape import WhereScape, dialects, repository
 from wherescape.database import Database
-from wherescape.dialects import SQL_SERVER, open_json_insert
+from wherescape.dialects import open_json_insert
 from wherescape.errors import RoutineFailed, RoutineMissing
 from wherescape.repository import Routine, tsql_call
 
@@ -130,6 +130,9 @@ class RecordingConnection:
     def cursor(self) -> RecordingCursor:
         return self.used
 
+    def getinfo(self, what: int) -> str:
+        return "Microsoft SQL Server"
+
     def commit(self) -> None:
         self.commits += 1
 
@@ -229,12 +232,11 @@ def test_a_routine_that_the_repository_lacks_is_named(monkeypatch: pytest.Monkey
 
 def test_rows_travel_as_one_json_document_of_texts(monkeypatch: pytest.MonkeyPatch) -> None:
     wherescape, connection = connect(monkeypatch)
-    monkeypatch.setattr(Database, "dialect", SQL_SERVER)
     count = wherescape.push_many_to_target("INSERT INTO [load].[t] ([id], [flag]) VALUES (?, ?)", iter(VALUES))
     assert count == 3
     [(sql, [document])] = connection.used.executed
     assert sql == open_json_insert("[load].[t]", ["[id]", "[flag]"])
-    assert json.loads(document) == [["1", "1"], ["é😀", None], ["0.10", "2026-01-05 10:05:00.000001"]]
+    assert json.loads(document) == [["1", "1"], ["é😀", None], ["0.10", "2026-01-05T10:05:00.000001"]]
 
 
 def _values() -> Iterator[tuple[Any, ...]]:

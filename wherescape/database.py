@@ -3,7 +3,8 @@
 import logging
 import re
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LOGIN_TIMEOUT_SECONDS = 30
+IDLE_SECONDS = 60
 BATCH_ROWS = 5_000
 BATCH_CHARACTERS = 8_000_000
 _LARGEST_BIGINT = 2**63 - 1
@@ -31,7 +33,7 @@ class Database:
     """One connection to one database, opened on first use and reused.
 
     A connection that breaks is dropped, so that the next call opens a new one. Safe to share between threads; calls
-    wait for each other.
+    wait for each other. So rows that are inserted must not wait for another thread that asks the same database.
 
     Arguments:
         login: where it is and who asks.
@@ -42,6 +44,7 @@ class Database:
         self._connection: pyodbc.Connection | None = None
         self._dialect: dialects.Dialect | None = None
         self._is_in_transaction = False
+        self._last_used = time.monotonic()
         self._lock = threading.RLock()
 
     @property
@@ -69,7 +72,7 @@ class Database:
         """
         with self.transaction(sql) as cursor:
             rows: list[Any] = []
-            _execute(cursor, sql, params)
+            self._run(cursor, sql, params)
             while True:
                 if cursor.description is not None:
                     rows = cursor.fetchall()
@@ -87,7 +90,7 @@ class Database:
             ConnectionFailed, StatementFailed: nothing has changed.
         """
         with self.transaction(sql) as cursor:
-            _execute(cursor, sql, params)
+            self._run(cursor, sql, params)
             changed = 0
             while True:
                 changed += max(int(cursor.rowcount), 0)
@@ -119,7 +122,7 @@ class Database:
         count = 0
         with self.transaction(sql) as cursor:
             for batch in batches(rows):
-                cursor.executemany(sql, [_bindable_row(row) for row in batch])
+                cursor.executemany(sql, [self._bindable_row(row) for row in batch])
                 count += len(batch)
         return count
 
@@ -140,14 +143,14 @@ class Database:
         dialect = self.dialect
         count = 0
         with self.transaction(f"INSERT INTO {table} ({', '.join(columns)})") as cursor:
-            statement = None
+            # Before the first row, so that a table that is missing is found out without one too.
+            statement = dialect.prepare_insert(cursor, table, columns)
             for batch in batches(rows):
                 for row in batch:
                     if len(row) != len(columns):
                         raise StatementFailed(
                             f"A row for {table} has {len(row)} values for {len(columns)} columns; none was inserted."
                         )
-                statement = statement or dialect.prepare_insert(cursor, table, columns)
                 statement.insert(cursor, batch)
                 count += len(batch)
         return count
@@ -175,6 +178,9 @@ class Database:
             committing = False
             self._is_in_transaction = True
             try:
+                if "\0" in what:
+                    # The driver would send what is before it: an UPDATE without its WHERE.
+                    raise StatementFailed(f"The statement holds a NUL character: {what[:80]!r}.")
                 yield connection.cursor()
                 committing = True
                 connection.commit()
@@ -183,6 +189,11 @@ class Database:
                 if isinstance(error, pyodbc.Error):
                     outcome = "nothing was committed" if alive or not committing else "a commit may have gone through"
                     raise self._translated(error, what, alive, outcome) from error
+                if isinstance(error, UnicodeEncodeError):
+                    half = error.object[error.start : error.end]
+                    raise StatementFailed(
+                        f"A text holds {half!r}, half of a character, which no database stores; nothing was committed."
+                    ) from None
                 raise
             finally:
                 self._is_in_transaction = False
@@ -195,7 +206,22 @@ class Database:
                     self._connection.close()
                 self._connection = None
 
+    def _run(self, cursor: "pyodbc.Cursor", sql: str, params: Sequence[object] | None) -> None:
+        if params is None:
+            cursor.execute(sql)
+        else:
+            cursor.execute(sql, self._bindable_row((params,) if isinstance(params, str) else params))
+
+    def _bindable_row(self, row: Sequence[object]) -> list[object]:
+        return [_bindable(value, self.dialect) for value in row]
+
     def _connected(self) -> "pyodbc.Connection":
+        if self._connection is not None and not self._is_in_transaction:
+            # A firewall drops what is idle for long, as the repository's connection is during a load.
+            is_idle = time.monotonic() - self._last_used > IDLE_SECONDS
+            self._last_used = time.monotonic()
+            if is_idle and not self._roll_back(self._connection):
+                logger.debug("The idle connection to the %s database was gone; a new one is opened.", self.login.role)
         if self._connection is None:
             try:
                 import pyodbc
@@ -292,6 +318,8 @@ def batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
     batch: list[Row] = []
     characters = 0
     for row in rows:
+        if isinstance(row, (str, bytes, Mapping)):
+            raise StatementFailed(f"A row is a {type(row).__name__}; it must be a list or tuple of values.")
         batch.append(row)
         characters += sum(len(value) for value in row if isinstance(value, (str, bytes)))
         if len(batch) >= BATCH_ROWS or characters >= BATCH_CHARACTERS:
@@ -314,18 +342,7 @@ def _split_identifiers(text: str) -> list[str]:
     return re.findall(_IDENTIFIER, text)
 
 
-def _execute(cursor: "pyodbc.Cursor", sql: str, params: Sequence[object] | None) -> None:
-    if params is None:
-        cursor.execute(sql)
-    else:
-        cursor.execute(sql, _bindable_row((params,) if isinstance(params, str) else params))
-
-
-def _bindable_row(row: Sequence[object]) -> list[object]:
-    return [_bindable(value) for value in row]
-
-
-def _bindable(value: object) -> object:
+def _bindable(value: object, dialect: dialects.Dialect) -> object:
     """Turn a value into one that the driver does not change on the way."""
     if isinstance(value, str):
         if "\0" in value:
@@ -333,14 +350,18 @@ def _bindable(value: object) -> object:
             raise StatementFailed(f"A text holds a NUL character, which ODBC cannot send: {value[:40]!r}.")
     elif isinstance(value, datetime):
         if value.tzinfo is not None:
-            return value.astimezone(UTC).replace(tzinfo=None)
+            try:
+                return dialect.bind_utc(value.astimezone(UTC))
+            except OverflowError:
+                raise StatementFailed(f"The moment {value} is no date in UTC.") from None
     elif isinstance(value, int) and not isinstance(value, bool) and abs(value) > _LARGEST_BIGINT:
         return Decimal(value)
     return value
 
 
 def _text(error: "pyodbc.Error") -> str:
-    return redact(" ".join(str(error.args[-1] if error.args else error).split()))
+    # The state comes before the text, or behind it where the error is pyodbc's own.
+    return redact(" ".join(max(map(str, error.args), key=len, default=str(error)).split()))
 
 
 def _hint(error: "pyodbc.Error") -> str:

@@ -4,9 +4,10 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, Protocol
+from uuid import UUID
 
 from wherescape.errors import ValueDoesNotFit
 
@@ -35,12 +36,14 @@ class Dialect:
         quotes: what an identifier is quoted with, left and right.
         types: the column type for each type that a Column can declare.
         prepare_insert: (cursor, table, columns) to a PreparedInsert; table and columns as they stand in SQL.
+        bind_utc: an aware moment in UTC to what is sent for it as a parameter.
     """
 
     name: str
     quotes: tuple[str, str]
     types: Mapping[DataType, str]
     prepare_insert: Callable[["pyodbc.Cursor", str, Sequence[str]], PreparedInsert]
+    bind_utc: Callable[[datetime], object] = lambda moment: moment.replace(tzinfo=None)
 
     def quote(self, identifier: str) -> str:
         """Quote a name, so that a column may be called `default` or `order`."""
@@ -73,9 +76,7 @@ class _ArrayInsert:
 
     def __init__(self, cursor: "pyodbc.Cursor", table: str, columns: Sequence[str]) -> None:
         self.columns = columns
-        # The database itself says what `table` and its columns are, so that its rules of quoting and case apply.
-        described = cursor.execute(f"SELECT {', '.join(columns)} FROM {table} WHERE false").description
-        self.types = [_array_element(cursor, table, column[0]) for column in described]
+        self.types = _array_elements(cursor, table, columns)
         # unnest would take an array of arrays apart, so a column of arrays travels as texts.
         nested = [element.endswith("[]") for element in self.types]
         arrays = ", ".join(
@@ -102,25 +103,45 @@ class _ArrayInsert:
         )
 
 
-def _array_element(cursor: "pyodbc.Cursor", table: str, column: str) -> str:
-    row = cursor.execute(
-        "SELECT pg_catalog.format_type(a.atttypid, NULL) FROM pg_catalog.pg_attribute AS a"
-        " WHERE a.attrelid = CAST(? AS regclass) AND a.attname = ?",
-        (table, column),
-    ).fetchone()
-    element = str(row[0])
-    # A cast to varchar(n) would cut a long text without a word; inserting a text into it is refused.
-    return "text" if element.startswith("character") else element
+def _array_elements(cursor: "pyodbc.Cursor", table: str, columns: Sequence[str]) -> list[str]:
+    """Return the type that each column's values are sent as; asks the catalog, for which no right is needed."""
+    rows = cursor.execute(
+        "SELECT attname, pg_catalog.format_type(atttypid, NULL) FROM pg_catalog.pg_attribute"
+        " WHERE attrelid = CAST(? AS regclass) AND attnum > 0 AND NOT attisdropped",
+        (table,),
+    ).fetchall()
+    types = {str(row[0]): str(row[1]) for row in rows}
+    # A column that is not there is left to the INSERT to refuse.
+    return [_array_element(types.get(_folded(column), "text")) for column in columns]
+
+
+def _array_element(column_type: str) -> str:
+    # A cast to varchar(n) or bit(n) would cut a value without a word; inserting a longer one is refused.
+    if column_type.startswith("character") or column_type in ("name", '"char"'):
+        return "text"
+    return "bit varying" if column_type == "bit" else column_type
+
+
+def _folded(identifier: str) -> str:
+    """Return the name that PostgreSQL understands by an identifier."""
+    if identifier.startswith('"'):
+        return identifier[1:-1].replace('""', '"')
+    return identifier.lower()
 
 
 def _array_literal(column: str, values: Sequence[Any], element: str) -> str:
-    aware = element == "timestamp with time zone"
     parts = []
     for number, value in enumerate(values, start=1):
         if value is None:
             parts.append("NULL")
             continue
-        text = _text(value, aware)
+        try:
+            text = _text(value, element)
+        except (TypeError, OverflowError, ValueError):
+            raise ValueDoesNotFit(
+                f"Column {column}: the {type(value).__name__} in row {number} of a batch cannot be stored as {element}"
+                " exactly; nothing was inserted."
+            ) from None
         if "\0" in text:
             raise ValueDoesNotFit(
                 f"Column {column}: the text of row {number} of a batch holds a NUL character, which PostgreSQL cannot"
@@ -130,21 +151,39 @@ def _array_literal(column: str, values: Sequence[Any], element: str) -> str:
     return "{" + ",".join(parts) + "}"
 
 
-def _text(value: Any, aware: bool) -> str:
-    """Write a value as PostgreSQL reads it, exactly."""
+def _text(value: Any, element: str = "") -> str:
+    """Write a value as a database reads it, exactly.
+
+    Arguments:
+        value: anything that a column can hold.
+        element: the PostgreSQL type that it is aimed at.
+
+    Raises:
+        TypeError: there is no exact text for it.
+        OverflowError: a moment that is no date in UTC.
+    """
     if isinstance(value, str):
         return value
+    if element in ("json", "jsonb") or isinstance(value, (dict, list)):
+        return json.dumps(value, ensure_ascii=False, default=str)
     if isinstance(value, datetime):
         if value.tzinfo is None:
             return value.isoformat(" ")
         # PostgreSQL drops the offset of a text that is aimed at a timestamp without time zone.
         utc = value.astimezone(UTC)
-        return utc.isoformat(" ") if aware else utc.replace(tzinfo=None).isoformat(" ")
-    if isinstance(value, (bytes, bytearray)):
-        return "\\x" + value.hex()
-    if isinstance(value, (dict, list)):
-        return json.dumps(value, ensure_ascii=False, default=str)
-    return str(value)
+        return utc.isoformat(" ") if element == "timestamp with time zone" else utc.replace(tzinfo=None).isoformat(" ")
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        if element and element != "bytea":
+            raise TypeError(value)
+        return "\\x" + bytes(value).hex()
+    if isinstance(value, time) and value.tzinfo is not None and element != "time with time zone":
+        raise TypeError(value)
+    if isinstance(value, Decimal) and value.is_finite():
+        # SQL Server takes no exponent in the text of a decimal.
+        return format(value, "f")
+    if isinstance(value, (bool, int, float, Decimal, date, time, timedelta, UUID)):
+        return str(value)
+    raise TypeError(value)
 
 
 # ---------------------------------------------------------------------------------------------------- SQL Server
@@ -186,7 +225,13 @@ def _json_text(value: Any) -> str | None:
         return "1" if value else "0"
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueDoesNotFit(f"SQL Server cannot store the number {value}.")
-    return _text(value, aware=False)
+    if isinstance(value, datetime):
+        # With a T, since the type datetime reads a date before a blank by the session's language.
+        return _text(value).replace(" ", "T")
+    try:
+        return _text(value)
+    except TypeError:
+        raise ValueDoesNotFit(f"SQL Server cannot store a {type(value).__name__} exactly.") from None
 
 
 # ------------------------------------------------------------------------------------------- any other database
@@ -207,7 +252,7 @@ def _plain(value: Any) -> Any:
         return value.astimezone(UTC).replace(tzinfo=None)
     if value is None or isinstance(value, (str, bytes, bool, int, float, Decimal, date, time)):
         return value
-    return _text(value, aware=False)
+    return _text(value)
 
 
 POSTGRESQL = Dialect(
@@ -225,6 +270,8 @@ POSTGRESQL = Dialect(
         "json": "text",
     },
     _ArrayInsert,
+    # With its offset it is right for a timestamp with time zone whatever the session's, and for one without as well.
+    lambda moment: moment.isoformat(" "),
 )
 SQL_SERVER = Dialect(
     "SQL Server",

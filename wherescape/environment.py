@@ -76,9 +76,8 @@ class Environment:
         if not value:
             purpose = _PURPOSE.get(name.upper(), "needed by this host script")
             raise EnvironmentVariableError(
-                f"The environment variable {name} is missing or empty ({purpose}). RED sets it when the script is"
-                " attached to a load table with a connection. To run outside RED, copy wherescape/ws_env_template.py"
-                " to ws_env.py, fill it in, and call setup_env() at the top of your script."
+                f"The variable {name} is missing or empty: {purpose}. RED sets it for a script of a load table. Outside"
+                " RED, fill in a copy of ws_env_template.py as ws_env.py and call its setup_env() first."
             )
         return value
 

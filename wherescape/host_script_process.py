@@ -21,8 +21,9 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import FrameType, ModuleType, TracebackType
 from typing import Any, NoReturn, TextIO, cast
+from weakref import WeakKeyDictionary
 
 from wherescape.errors import WhereScapeError
 from wherescape.logging import DetailHandler, LogFileHandler, Report, WhereScapeLogHandler, open_log_file, report
@@ -109,16 +110,20 @@ class _HostScriptProcess:
         self._log_file: LogFileHandler | None = None
         self._log_file_refused = False
         self._terminated_by = ""
+        self._handled_signals: list[int] = []
         self._unhandled: BaseException | None = None
         self._exit_codes: list[object] = []
         self._earlier_excepthook = sys.excepthook
 
         self._report_fd = _detach_stdout()
+        self._report_file = None if self._report_fd is None else _identity(self._report_fd)
         _replace_streams()
         self._handlers: list[logging.Handler] = [WhereScapeLogHandler(report), DetailHandler(sys.stderr)]
         self._keep_handlers()
         sys.excepthook = self._excepthook
         threading.excepthook = self._threading_excepthook
+        sys.unraisablehook = self._unraisablehook
+        _keep_loggers_enabled()
         _observe_system_exit(self._exit_codes.append)
         self._handle_signals()
         atexit.register(self._finish)
@@ -176,6 +181,15 @@ class _HostScriptProcess:
             number = getattr(signal, name, None)
             if number is not None and signal.getsignal(number) == signal.SIG_DFL:
                 signal.signal(number, self._on_signal)
+                self._handled_signals.append(number)
+
+    def _ignore_signals(self) -> None:
+        """From here on nothing may come between the report and RED."""
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for number in self._handled_signals:
+            if signal.getsignal(number) == self._on_signal:
+                signal.signal(number, signal.SIG_IGN)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if os.getpid() != self._process_id:
@@ -201,6 +215,12 @@ class _HostScriptProcess:
             name = args.thread.name if args.thread else "unknown"
             self._record_exception(args.exc_value, f" (in thread {name})")
 
+    def _unraisablehook(self, args: "sys.UnraisableHookArgs") -> None:
+        what = args.err_msg or "Exception ignored"
+        # What a finaliser or a library's thread could not do is not what the script was to do; the rest is.
+        level = logging.CRITICAL if "atexit" in what or "thread" in what else logging.WARNING
+        self._record(level, f"{what}: {type(args.exc_value).__name__}: {args.exc_value}", args.exc_value)
+
     def _record_exception(self, error: BaseException, where: str = "") -> None:
         self._unhandled = error
         if isinstance(error, WhereScapeError):
@@ -215,6 +235,7 @@ class _HostScriptProcess:
     def _finish(self) -> None:
         if os.getpid() != self._process_id:
             return
+        self._ignore_signals()
         bypassed = self._hook_was_bypassed()
         self._record_exit_code()
         if self._terminated_by and not isinstance(self._unhandled, ProcessTerminated):
@@ -246,7 +267,7 @@ class _HostScriptProcess:
                 if code != 0:
                     self._record(logging.ERROR, f"The script left with exit status {int(code)}")
             elif code is not None:
-                self._record(logging.ERROR, str(code))
+                self._record(logging.ERROR, str(code) or "The script left with an empty message.")
 
     def _choose_exit_status(self) -> int:
         setting = os.environ.get(_EXIT_STATUS_VARIABLE, "")
@@ -260,12 +281,16 @@ class _HostScriptProcess:
 
     def _write_report(self) -> None:
         log_path = self._log_file.path if self._log_file else None
-        text = self._report.render(log_path)
+        try:
+            text = self._report.render(log_path)
+        except Exception as error:
+            text = f"-3\nThe report could not be made: {type(error).__name__}\n"
         outcome = f"Ended with status {self._report.status}: {self._report.message}"
         if self._log_file:
             self._log_file.handle(logging.LogRecord("wherescape", logging.INFO, __file__, 0, outcome, None, None))
         try:
-            if self._report_fd is None:
+            # A script that closes all files may have opened another under the number.
+            if self._report_fd is None or _identity(self._report_fd) != self._report_file:
                 raise OSError("stdout is closed")
             with open(self._report_fd, "wb") as stdout:
                 stdout.write(text.encode("ascii"))
@@ -303,6 +328,11 @@ def _detach_stdout() -> int | None:
         with contextlib.suppress(OSError, ValueError):
             sys.stdout.flush()
     return kept
+
+
+def _identity(fd: int) -> tuple[int, int]:
+    status = os.fstat(fd)
+    return status.st_dev, status.st_ino
 
 
 def _is_open(fd: int) -> bool:
@@ -361,9 +391,27 @@ def _observe_system_exit(tell_final_code: Callable[[object], None]) -> None:
     for attribute in ("__name__", "__qualname__", "__module__", "__doc__"):
         setattr(ObservedSystemExit, attribute, getattr(_PlainSystemExit, attribute))
     exit_script.__name__ = exit_script.__qualname__ = "exit"
-    for namespace in (vars(builtins), vars(sys), vars(sys.modules["__main__"])):
+    # Modules that were imported before may have a name of their own for either.
+    for module in [builtins, sys, *sys.modules.values()]:
+        namespace = vars(module) if isinstance(module, ModuleType) else {}
         for name, value in list(namespace.items()):
             if value is plain_exit:
                 namespace[name] = exit_script
-            elif value is _PlainSystemExit:
+            elif value is _PlainSystemExit and module is not sys.modules[__name__]:
                 namespace[name] = ObservedSystemExit
+    for subclass in _PlainSystemExit.__subclasses__():
+        if subclass is not ObservedSystemExit:
+            subclass.code = ObservedSystemExit.code  # type: ignore[assignment]
+
+
+def _keep_loggers_enabled() -> None:
+    """Let `logging.config` not disable the loggers that exist, as it does by default: their errors must count."""
+    disabled: WeakKeyDictionary[logging.Logger, bool] = WeakKeyDictionary()
+
+    def set_disabled(logger: logging.Logger, value: bool) -> None:
+        if sys._getframe(1).f_globals.get("__name__") != "logging.config":
+            disabled[logger] = bool(value)
+
+    logging.Logger.disabled = property(  # type: ignore[assignment]
+        lambda logger: disabled.get(logger, False), set_disabled
+    )

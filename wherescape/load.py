@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
+from uuid import UUID
 
 from wherescape.database import Database
 from wherescape.errors import ValueDoesNotFit
@@ -14,6 +15,7 @@ from wherescape.tables import Column, Table
 
 Record = Mapping[str, Any]
 RECORD_SOURCE_LENGTH = 256
+LONGEST_NUMBER = 1_000
 
 
 @dataclass(frozen=True)
@@ -76,17 +78,25 @@ def _read(column: Column, reader: Callable[[Any], Any], value: Any, number: int)
 
 def as_text(value: Any) -> str:
     """Return text as it is, and anything else as JSON."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return value if isinstance(value, str) else as_json(value)
 
 
 def as_json(value: Any) -> str:
-    """Return the text of a JSON document."""
-    return json.dumps(value, ensure_ascii=False, default=str)
+    """Return the text of a JSON document; dates, moments and decimals in it become texts."""
+    return json.dumps(value, ensure_ascii=False, default=_json_text)
+
+
+def _json_text(value: Any) -> str:
+    if isinstance(value, (date, Decimal, UUID)):
+        return str(value)
+    raise TypeError(value)
 
 
 def as_whole_number(value: Any) -> int:
     """Return an int; refuses fractions."""
     number = as_decimal(value)
+    if not number.is_finite() or number.adjusted() > LONGEST_NUMBER:
+        raise ValueError(value)
     if number != number.to_integral_value():
         raise ValueError(value)
     return int(number)
@@ -124,7 +134,9 @@ def as_date(value: Any) -> date:
 
 def as_timestamp(value: Any) -> datetime:
     """Return a naive datetime in UTC from a datetime, a date or an ISO 8601 text; no offset is taken as UTC."""
-    moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return datetime(value.year, value.month, value.day)
+    moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
     return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
 
 

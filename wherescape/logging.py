@@ -68,7 +68,7 @@ class Report:
         A warning of a third-party library (a retry that then succeeded) does not change the status, and what such a
         library tells at INFO is left to the log file; its errors count.
         """
-        text = record.getMessage()
+        text = text_of(record)
         foreign = is_of_library(record.pathname)
         if record.levelno >= logging.CRITICAL:
             self._count(CRITICAL, text)
@@ -118,6 +118,8 @@ class WhereScapeLogHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Add the record to the report."""
         try:
+            # The handlers behind this one would fail on a format that its arguments do not fit.
+            record.msg, record.args = text_of(record), None
             self.report.add(record)
         except Exception:
             self.handleError(record)
@@ -170,7 +172,7 @@ class DetailHandler(logging.StreamHandler[TextIO]):
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
         self.setFormatter(RedactingFormatter("%(levelname)s %(message)s"))
-        self.addFilter(lambda record: record.levelno >= logging.WARNING or _is_cut(record.getMessage()))
+        self.addFilter(lambda record: record.levelno >= logging.WARNING or _is_cut(text_of(record)))
         self.setLevel(logging.INFO)
 
 
@@ -190,6 +192,14 @@ def open_log_file(workdir: Path, task: str) -> LogFileHandler:
     folder = workdir / "python_logging"
     folder.mkdir(exist_ok=True)
     return LogFileHandler(folder / "wherescape.log", task)
+
+
+def text_of(record: logging.LogRecord) -> str:
+    """Return a record's message; where format and arguments do not go together, both as they are."""
+    try:
+        return record.getMessage()
+    except Exception:
+        return f"{record.msg} {record.args}"
 
 
 def to_line(text: str) -> str:

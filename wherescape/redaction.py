@@ -13,9 +13,14 @@ from urllib.parse import quote, quote_plus
 
 MASK = "***"
 _SHORTEST_SECRET = 4
+_SHORTEST_LINE = 8
 
 _SECRET_NAME = re.compile(
     r"(?:pwd|password|passwd|passphrase|token|secret|credentials?|authtkn_?\d*|key)\Z", re.IGNORECASE
+)
+_SECRET_FIELD = re.compile(r"PWD|PASS|TOKEN|SECRET|BEARER|CREDENTIAL|KEY|_PAT\Z")
+_PASSWORD_OF_DSN = re.compile(
+    r"(?:\A|;)\s*(?:PWD|Password)\s*=\s*(?:\{(?P<braced>(?:[^}]|\}\})*)\}|(?P<plain>[^;]*))", re.IGNORECASE
 )
 _NUMBERS = {"WSL_JOB_KEY", "WSL_TASK_KEY"}
 
@@ -35,6 +40,12 @@ _BY_NAME = [
     re.compile(
         r"(authorization['\"]?\s*[:=]\s*(?:b?['\"])?(?:(?:basic|bearer|digest|token)\s+)?)[^\s,;'\"]+", re.IGNORECASE
     ),
+    # ?token=x&sig=y
+    re.compile(r"([?&][\w.-]*(?:token|key|secret|password|pwd|sig|signature)=)[^&\s'\"]+", re.IGNORECASE),
+    # CREATE USER u PASSWORD 'x'
+    re.compile(r"(\bpassword\s+N?)'(?:[^']|'')*'", re.IGNORECASE),
+    # https://token@host
+    re.compile(r"(://)[^/\s:@'\"]+(?=@)"),
     # https://user:password@host
     re.compile(r"(://[^/\s:@'\"]*:)[^/\s'\"]+(?=@)"),
 ]
@@ -57,6 +68,8 @@ def add_secret(value: str) -> None:
         return
     with _lock:
         forms = _forms | _written_forms(value)
+        # A key of several lines may be written line by line.
+        forms |= {line.strip() for line in value.splitlines()[:-1] if len(line.strip()) >= _SHORTEST_LINE}
         if forms != _forms:
             longest_first = sorted(forms, key=lambda form: (-len(form), form))
             _by_value = re.compile("|".join(map(re.escape, longest_first)))
@@ -66,8 +79,17 @@ def add_secret(value: str) -> None:
 def add_secrets_of(environ: Mapping[str, str]) -> None:
     """Mask the values of the WSL_* variables that hold a password, token or key."""
     for name, value in environ.items():
-        if name.upper().startswith("WSL_") and name.upper() not in _NUMBERS and is_secret_name(name):
+        name = name.upper()
+        if not name.startswith("WSL_") or name in _NUMBERS:
+            continue
+        if is_secret_name(name) or (name.startswith("WSL_SRCCFG_") and _SECRET_FIELD.search(name)):
             add_secret(value)
+        for match in _PASSWORD_OF_DSN.finditer(value) if name.endswith("_DSN") else ():
+            add_secret(match["braced"].replace("}}", "}") if match["braced"] is not None else match["plain"].strip())
+        if name.endswith("_URL") and "@" in value:
+            login = value.rpartition("@")[0].rpartition("://")[2]
+            add_secret(login)
+            add_secret(login.partition(":")[2])
 
 
 def is_secret_name(name: str) -> bool:

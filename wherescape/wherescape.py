@@ -13,7 +13,7 @@ from wherescape import host_script_process, redaction
 from wherescape import repository as red
 from wherescape.database import Database, Row
 from wherescape.environment import Environment
-from wherescape.errors import TableNotRegistered
+from wherescape.errors import DatabaseError, RepositoryError, TableNotRegistered
 from wherescape.helper_functions import prepare_metadata_query
 from wherescape.load import LoadResult, Record, load_records
 from wherescape.logging import Report, report
@@ -131,6 +131,8 @@ class WhereScape:
         Raises:
             TableNotRegistered: RED does not know the load table.
         """
+        if self._registered.kind is not red.LOAD_TABLES:
+            raise TableNotRegistered(f"{self.table} is a stage table; columns are registered for load tables only.")
         types = self.target.dialect.types
         columns = table.columns
         self.push_to_meta(
@@ -156,12 +158,15 @@ class WhereScape:
             records: dicts; any iterable, read page by page as it is inserted.
 
         Raises:
-            ValueDoesNotFit, DatabaseError: nothing was inserted.
+            ValueDoesNotFit, DatabaseError: nothing was inserted. A task log that cannot be written is a warning.
         """
         result = load_records(self.target, self.load_full_name, table, records, self.run_started)
-        self.update_task_log(inserted=result.inserted)
         rows = "1 row" if result.inserted == 1 else f"{result.inserted:,} rows"
         self.main_message = f"{rows} loaded into {self.load_full_name}"
+        try:
+            self.update_task_log(inserted=result.inserted)
+        except (DatabaseError, RepositoryError) as error:
+            logger.warning("The rows are loaded, but RED's task log does not show them. %s", error)
         return result
 
     def get_columns(self) -> tuple[list[str], list[str]]:
@@ -277,7 +282,7 @@ class WhereScape:
 
     @main_message.setter
     def main_message(self, message: str) -> None:
-        self._report.main_message = message
+        self._report.main_message = "" if message is None else str(message)
 
     # --------------------------------------------------------------------------------------------- environment
 

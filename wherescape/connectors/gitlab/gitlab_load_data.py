@@ -29,6 +29,7 @@ def gitlab_load_data(
     wherescape: WhereScape | None = None,
     *,
     lookback_days: float = 0,
+    high_water_mark: str = HIGH_WATER_MARK,
     allow_skipped: bool = False,
     max_retries: int = 6,
     max_wait_seconds: float = 600,
@@ -46,6 +47,7 @@ def gitlab_load_data(
         wherescape: made from the environment when left out.
         lookback_days: how much further back than the mark to look for commits. A commit that was pushed days after it
             was made has the date of when it was made.
+        high_water_mark: the RED parameter that keeps the mark; a second load table of commits needs one of its own.
         allow_skipped: move the mark although a project answered 403 or 404; its commits up to here are then never
             loaded.
         max_retries: how often a failed request is repeated.
@@ -61,7 +63,7 @@ def gitlab_load_data(
     table = find_table(wherescape.table)
     with _connect(wherescape, max_retries, max_wait_seconds) as gitlab:
         if table is COMMITS:
-            since = read_high_water_mark(wherescape, HIGH_WATER_MARK, timedelta(days=lookback_days))
+            since = read_high_water_mark(wherescape, high_water_mark, timedelta(days=lookback_days))
             records = _of_all_projects(gitlab, lambda project: gitlab.commits(project, since))
         else:
             read: dict[str, Callable[[], Iterator[Record]]] = {
@@ -74,7 +76,7 @@ def gitlab_load_data(
         if gitlab.skipped:
             wherescape.main_message += f"; projects that could not be read: {len(gitlab.skipped)}"
         if table is COMMITS:
-            _move_mark(wherescape, gitlab, allow_skipped)
+            _move_mark(wherescape, gitlab, high_water_mark, allow_skipped)
 
 
 gitlab_load_data_smart = gitlab_load_data
@@ -103,9 +105,9 @@ def _connect(wherescape: WhereScape, max_retries: int, max_wait_seconds: float) 
 
 
 def _of_all_projects(gitlab: Gitlab, read: Callable[[Record], Iterator[Record]]) -> Iterator[Record]:
-    count = 0
-    for count, project in enumerate(gitlab.projects(), start=1):  # noqa: B007
+    for project in gitlab.projects():
         yield from read(project)
+    count = gitlab.projects_read
     if count and len(gitlab.skipped) == count:
         # GitLab also answers so to an address that it has blocked.
         raise ApiRefused(
@@ -115,11 +117,15 @@ def _of_all_projects(gitlab: Gitlab, read: Callable[[Record], Iterator[Record]])
         )
 
 
-def _move_mark(wherescape: WhereScape, gitlab: Gitlab, allow_skipped: bool) -> None:
-    if gitlab.skipped and not allow_skipped:
-        logger.warning("The high-water mark %s stays, since not all projects could be read.", HIGH_WATER_MARK)
+def _move_mark(wherescape: WhereScape, gitlab: Gitlab, name: str, allow_skipped: bool) -> None:
+    if not gitlab.projects_read:
+        logger.warning(
+            "The high-water mark %s stays, since the access token's owner is a member of no project: check the token.",
+            name,
+        )
+    elif gitlab.skipped and not allow_skipped:
+        logger.warning("The high-water mark %s stays, since not all projects could be read.", name)
     elif gitlab.read_started is None:
-        logger.warning("The high-water mark %s stays, since GitLab does not tell its time.", HIGH_WATER_MARK)
+        logger.warning("The high-water mark %s stays, since GitLab does not tell its time.", name)
     else:
-        write_high_water_mark(wherescape, HIGH_WATER_MARK, gitlab.read_started)
-        logger.info("The high-water mark %s is now %s.", HIGH_WATER_MARK, gitlab.read_started.isoformat())
+        write_high_water_mark(wherescape, name, gitlab.read_started)

@@ -62,6 +62,8 @@ class Gitlab:
         add_secret(access_token)
         self.skipped: list[SkippedProject] = []
         """The projects that answered 403 or 404 so far."""
+        self.projects_read = 0
+        """How many projects GitLab has listed so far."""
         self._client = ApiClient(
             _api_url(base_url),
             {"PRIVATE-TOKEN": access_token},
@@ -91,6 +93,7 @@ class Gitlab:
         """
         params = {"membership": "true", "pagination": "keyset", "order_by": "id", "sort": "asc"}
         for page in self._client.follow_links("projects", {**params, "per_page": PAGE_SIZE}):
+            self.projects_read += len(page)
             yield from page
 
     def branches(self, project: Record) -> Iterator[Record]:
@@ -173,14 +176,15 @@ def _api_url(base_url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise DeclarationError(
-            f"The base URL of GitLab is {base_url!r}; it must be an address like https://gitlab.example.com."
+            f"The base URL of GitLab, of the server {base_url.rpartition('@')[2]!r}, must be an address like"
+            " https://gitlab.example.com."
         )
     return url if parts.path.endswith(API_PATH) else url + API_PATH
 
 
 def _is_empty(project: Record) -> bool:
     """Tell whether a project has no commit; its repository then answers 404, like one that is gone."""
-    return bool(project.get("empty_repo", project.get("default_branch") is None))
+    return project.get("empty_repo") is True
 
 
 def _without_repeats(pages: Iterable[list[Record]], key: str) -> Iterator[Record]:
