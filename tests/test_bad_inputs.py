@@ -53,7 +53,12 @@ CASES = {
     "missing table": (LOAD, {"WSL_LOAD_FULLNAME": "load.load_gone"}, -2, "create it in RED"),
     "no such parameter": (UNKNOWN_PARAMETER, {}, -2, "needed_parameter is empty"),
     "repository down half way": (REPOSITORY_DOWN, {}, -2, "The connection to the repository database"),
-    "repository down from the start": (LOAD, {"WSL_META_PWD": "wrong-password"}, -2, "WSL_META_USER and WSL_META_PWD"),
+    "no login to the repository": (
+        UNKNOWN_PARAMETER,
+        {"WSL_META_PWD": "wrong-password"},
+        -2,
+        "WSL_META_USER and WSL_META_PWD",
+    ),
     "API down": (GITLAB, {}, -2, "127.0.0.1:9"),
     "no address": (GITLAB, {"WSL_SRCCFG_URL": ""}, -2, "WSL_SRCCFG_URL is missing or empty"),
     "unknown kind of table": (GITLAB, {"WSL_LOAD_TABLE": "load_gitlab_runner"}, -2, "load_gitlab_runner"),

@@ -144,14 +144,14 @@ def test_an_empty_repository_is_no_fault(tmp_path: Path, caplog: pytest.LogCaptu
         assert not caplog.records
 
 
-def test_an_older_server_tells_an_empty_repository_by_its_default_branch(
+def test_a_repository_that_is_not_said_to_be_empty_counts_as_skipped(
     server: GitLabServer, gitlab: Gitlab, project: Record
 ) -> None:
     server.fail_next(Answer(404, '{"message": "404 Repository Not Found"}'), path="commits")
     del project["empty_repo"]
     project["default_branch"] = None
     assert list(gitlab.commits(project)) == []
-    assert gitlab.skipped == []
+    assert [skipped.status_code for skipped in gitlab.skipped] == [404]
 
 
 def test_a_project_without_repository_is_not_asked(server: GitLabServer, gitlab: Gitlab, project: Record) -> None:

@@ -35,6 +35,13 @@ CASES = {
         "-1",
         "not closed",
     ),
+    "a finaliser of a library raises": (
+        "from email.message import Message\n"
+        "Message.__del__ = lambda self: self.get_payload('no number')\n"
+        "library = Message(); library.set_payload(['x']); library.attach = None; del library",
+        "1",
+        "Completed",
+    ),
     "a module imported before has its own exit": ("import leaver; leaver.leave()", "-2", "exit status 3"),
     "a subclass of SystemExit made before": ("import leaver; raise leaver.Leave(3)", "-2", "exit status 3"),
     "an empty message": ("sys.exit('')", "-2", "empty message"),

@@ -155,6 +155,8 @@ def test_metadata_written_again_keeps_keys_and_transformations(clean_red: RedSer
     ("columns", "key", "match"),
     [
         ((Column("a", "text"), Column("a", "text")), (), "declares a more than once"),
+        ((Column("a", "text"), Column("A", "text")), (), "declares a more than once"),
+        ((Column("dss_load_date", "timestamp"),), (), "declares dss_load_date more than once"),
         ((Column("a", "text"),), ("b",), "names b"),
     ],
 )
@@ -187,3 +189,8 @@ def test_a_task_log_that_cannot_be_written_does_not_undo_a_load(
     assert wherescape.load(ITEMS, [{"id": 1}]).inserted == 1
     assert "The rows are loaded, but RED's task log does not show them." in caplog.text
     assert clean_red.query_warehouse("SELECT count(*) FROM load.load_item")[0][0] == 1
+
+
+def test_a_record_source_that_does_not_fit_is_refused() -> None:
+    with pytest.raises(DeclarationError, match="257 characters; 256 fit"):
+        Table("item", (Column("a", "text"),), (), "x" * 257)

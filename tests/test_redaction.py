@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.host_script import SECRET, HostScript, host_script_in
+from wherescape import redaction
 from wherescape.redaction import add_secret, add_secrets_of, is_secret_name, redact
+
+
+@pytest.fixture(autouse=True)
+def forget_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what these tests register mask nothing in others."""
+    monkeypatch.setattr(redaction, "_forms", redaction._forms)
+    monkeypatch.setattr(redaction, "_by_value", redaction._by_value)
 
 
 @pytest.fixture
@@ -115,7 +123,13 @@ def test_which_variables_hold_a_secret(name: str, secret: bool) -> None:
 
 @pytest.mark.parametrize(
     ("name", "secret"),
-    [("gitlab_access_token", True), ("JIRA_APIKEY", True), ("gitlab_high_water_mark", False), ("token_count", False)],
+    [
+        ("gitlab_access_token", True),
+        ("JIRA_APIKEY", True),
+        ("gitlab_high_water_mark", False),
+        ("token_count", False),
+        ("projectKey", False),
+    ],
 )
 def test_which_parameters_hold_a_secret(name: str, secret: bool) -> None:
     assert is_secret_name(name) is secret

@@ -12,11 +12,9 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from wherescape import WhereScape, dialects, repository
-from wherescape.database import Database
-from wherescape.dialects import open_json_insert
+from wherescape import WhereScape, dialects, repository, tsql
 from wherescape.errors import RoutineFailed, RoutineMissing
-from wherescape.repository import Routine, tsql_call
+from wherescape.repository import Routine
 
 CALLS = {
     "WsParameterRead": (
@@ -71,7 +69,7 @@ CALLS = {
 
 @pytest.mark.parametrize(("routine", "text"), CALLS.values(), ids=CALLS)
 def test_the_text_of_a_call(routine: Routine, text: str) -> None:
-    assert tsql_call(routine, "dbo") == text
+    assert tsql.call(routine, "dbo") == text
 
 
 ROUTINES = [value for value in vars(repository).values() if isinstance(value, Routine)]
@@ -79,7 +77,7 @@ ROUTINES = [value for value in vars(repository).values() if isinstance(value, Ro
 
 @pytest.mark.parametrize("routine", ROUTINES, ids=lambda routine: routine.name)
 def test_a_parser_takes_every_call_and_finds_its_parameters(routine: Routine) -> None:
-    text = tsql_call(routine, "dbo")
+    text = tsql.call(routine, "dbo")
     statements = [parsed for parsed in sqlglot.parse(text, dialect="tsql") if parsed]
     # NOCOUNT, DECLARE, EXEC and SELECT: four statements in one batch.
     assert len(statements) == 4
@@ -87,7 +85,7 @@ def test_a_parser_takes_every_call_and_finds_its_parameters(routine: Routine) ->
 
 
 def test_the_text_of_an_insert() -> None:
-    text = open_json_insert("[load].[t]", ["[id]", "[default]"])
+    text = tsql.open_json_insert("[load].[t]", ["[id]", "[default]"])
     assert text == (
         "SET NOCOUNT ON; INSERT INTO [load].[t] ([id], [default])"
         " SELECT c0, c1 FROM OPENJSON(?) WITH (c0 nvarchar(max) '$[0]', c1 nvarchar(max) '$[1]');"
@@ -159,7 +157,7 @@ def connect(
     monkeypatch: pytest.MonkeyPatch, *answers: list[tuple[Any, ...]]
 ) -> tuple[WhereScape, RecordingConnection]:
     connection = RecordingConnection(list(answers))
-    monkeypatch.setattr(Database, "_connected", lambda self: connection)
+    monkeypatch.setattr("pyodbc.connect", lambda *arguments, **options: connection)
     return WhereScape(ENVIRONMENT), connection
 
 
@@ -235,7 +233,7 @@ def test_rows_travel_as_one_json_document_of_texts(monkeypatch: pytest.MonkeyPat
     count = wherescape.push_many_to_target("INSERT INTO [load].[t] ([id], [flag]) VALUES (?, ?)", iter(VALUES))
     assert count == 3
     [(sql, [document])] = connection.used.executed
-    assert sql == open_json_insert("[load].[t]", ["[id]", "[flag]"])
+    assert sql == tsql.open_json_insert("[load].[t]", ["[id]", "[flag]"])
     assert json.loads(document) == [["1", "1"], ["é😀", None], ["0.10", "2026-01-05T10:05:00.000001"]]
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
 OWN_UV = PROJECT / ".tools" / "uv"
-OLDEST_UV = (0, 5)
+OLDEST_UV = (0, 5, 19)
 
 
 def main() -> None:
@@ -35,7 +35,7 @@ def uv_version(uv: str) -> "tuple[int, ...]":
         answer = subprocess.run([uv, "--version"], capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):
         return ()
-    return tuple(int(number) for number in re.findall(r"\d+", answer)[:2])
+    return tuple(int(number) for number in re.findall(r"\d+", answer)[:3])
 
 
 def install_uv() -> str:

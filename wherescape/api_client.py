@@ -151,7 +151,8 @@ class ApiClient:
                     " unknown. Check whether a proxy between here and the API removes headers."
                 )
             yield records
-            asked.add(response.url)
+            # requests quotes a URL anew, so that a link to the same page may be written otherwise.
+            asked |= {url, response.url}
             url, params = self._next_url(response), None
             if url in asked:
                 raise ApiAnswerInvalid(f"{_place(response.url)} names a page as the next that was already read.")

@@ -42,7 +42,7 @@ class Database:
     def __init__(self, login: Login) -> None:
         self.login = login
         self._connection: pyodbc.Connection | None = None
-        self._dialect: dialects.Dialect | None = None
+        self._dialect = dialects.OTHER
         self._is_in_transaction = False
         self._last_used = time.monotonic()
         self._lock = threading.RLock()
@@ -51,10 +51,7 @@ class Database:
     def dialect(self) -> dialects.Dialect:
         """What differs between this database and others; connects to find out."""
         with self._lock:
-            if self._dialect is None:
-                import pyodbc
-
-                self._dialect = dialects.of(str(self._connected().getinfo(pyodbc.SQL_DBMS_NAME)))
+            self._connected()
             return self._dialect
 
     def query(self, sql: str, params: Sequence[object] | None = None) -> list[Any]:
@@ -235,6 +232,7 @@ class Database:
                 )
             except pyodbc.Error as error:
                 raise ConnectionFailed(self._explain_no_connection(error)) from error
+            self._dialect = dialects.of(str(self._connection.getinfo(pyodbc.SQL_DBMS_NAME)))
             logger.debug("Connected to the %s database.", self.login.role)
         return self._connection
 
@@ -242,8 +240,10 @@ class Database:
         """Roll back; False if the connection is broken, which has then been dropped."""
         try:
             connection.rollback()
-            connection.cursor().execute("SELECT 1").fetchall()
-            connection.rollback()
+            if self._dialect is not dialects.OTHER:
+                # Some drivers roll back a broken connection without a word; not every database takes this query.
+                connection.cursor().execute("SELECT 1").fetchall()
+                connection.rollback()
         except Exception:
             self.close()
             return False

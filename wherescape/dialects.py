@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 from uuid import UUID
 
+from wherescape import tsql
 from wherescape.errors import ValueDoesNotFit
 
 if TYPE_CHECKING:
@@ -49,10 +50,6 @@ class Dialect:
         """Quote a name, so that a column may be called `default` or `order`."""
         left, right = self.quotes
         return left + identifier.replace(right, right * 2) + right
-
-    def truncate(self, table: str) -> str:
-        """Return the statement that empties a table."""
-        return f"TRUNCATE TABLE {table}"
 
 
 def of(dbms_name: str) -> Dialect:
@@ -198,7 +195,7 @@ class _JsonInsert:
     """
 
     def __init__(self, cursor: "pyodbc.Cursor", table: str, columns: Sequence[str]) -> None:
-        self.sql = open_json_insert(table, columns)
+        self.sql = tsql.open_json_insert(table, columns)
 
     def insert(self, cursor: "pyodbc.Cursor", rows: Rows) -> None:
         document = [[_json_text(value) for value in row] for row in rows]
@@ -206,16 +203,6 @@ class _JsonInsert:
         cursor.execute(self.sql, (json.dumps(document, ensure_ascii=False),))
         while cursor.nextset():
             pass
-
-
-def open_json_insert(table: str, columns: Sequence[str]) -> str:
-    """Return SQL Server's set-based insert of a JSON array of rows, each an array of texts."""
-    parsed = ", ".join(f"c{number} nvarchar(max) '$[{number}]'" for number in range(len(columns)))
-    selected = ", ".join(f"c{number}" for number in range(len(columns)))
-    return (
-        f"SET NOCOUNT ON; INSERT INTO {table} ({', '.join(columns)})"
-        f" SELECT {selected} FROM OPENJSON(?) WITH ({parsed});"
-    )
 
 
 def _json_text(value: Any) -> str | None:

@@ -76,8 +76,8 @@ class Environment:
         if not value:
             purpose = _PURPOSE.get(name.upper(), "needed by this host script")
             raise EnvironmentVariableError(
-                f"The variable {name} is missing or empty: {purpose}. RED sets it for a script of a load table. Outside"
-                " RED, fill in a copy of ws_env_template.py as ws_env.py and call its setup_env() first."
+                f"The variable {name} is missing or empty: {purpose}. RED sets it for the script of a load table."
+                " Outside RED, fill in a copy of ws_env_template.py as ws_env.py and call its setup_env() first."
             )
         return value
 
@@ -141,7 +141,7 @@ class Environment:
 
 def is_postgresql_metabase(metabase: str) -> bool:
     """Tell from the repository's schema whether it is on PostgreSQL (RED 10: `red`) or on SQL Server (`dbo`)."""
-    return metabase.lower().startswith("red")
+    return metabase.lower() == "red"
 
 
 def directory(value: str) -> Path:

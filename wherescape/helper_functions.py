@@ -3,13 +3,14 @@
 import json
 import os
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
 from slugify import slugify
 
+from wherescape import tsql
 from wherescape.dialects import DataType
 from wherescape.environment import Environment, is_postgresql_metabase
 from wherescape.errors import DeclarationError
@@ -150,8 +151,13 @@ def prepare_metadata_query(
     ]
     _check_unique([column.lc_col_name for column in declared])
     metabase = metabase or Environment(os.environ).metabase
-    make_query = _postgresql_metadata_query if is_postgresql_metabase(metabase) else _sqlserver_metadata_query
-    return make_query(f"{metabase}.ws_load_col", int(lt_obj_key), declared)
+    for text in (value for column in declared for value in column if isinstance(value, str)):
+        if "\0" in text:
+            raise DeclarationError(f"The text {text!r} holds a NUL character, which no database stores; take it out.")
+    load_columns = f"{metabase}.ws_load_col"
+    if is_postgresql_metabase(metabase):
+        return _postgresql_metadata_query(load_columns, int(lt_obj_key), declared)
+    return tsql.merge_load_columns(load_columns, int(lt_obj_key), _LoadColumn._fields, declared)
 
 
 def _declared_columns(
@@ -212,7 +218,10 @@ def _check_unique(names: Sequence[str]) -> None:
 
 def _postgresql_metadata_query(load_columns: str, object_key: int, columns: Sequence[_LoadColumn]) -> str:
     # ws_load_col has no unique constraint for ON CONFLICT, and MERGE came with PostgreSQL 15.
-    values = ",\n        ".join(_row(column, _postgresql_literal) for column in columns)
+    values = ",\n        ".join(
+        f"({', '.join(_literal(value) if isinstance(value, str) else str(value) for value in column)})"
+        for column in columns
+    )
     updates = ",\n        ".join(f"{field} = d.{field}" for field in _LoadColumn._fields[1:])
     fields = ", ".join(_LoadColumn._fields)
     match = f"c.lc_obj_key = {object_key} AND lower(c.lc_col_name) = lower(d.lc_col_name)"
@@ -232,43 +241,10 @@ FROM declared AS d
 WHERE NOT EXISTS (SELECT 1 FROM {load_columns} AS c WHERE {match})"""
 
 
-def _sqlserver_metadata_query(load_columns: str, object_key: int, columns: Sequence[_LoadColumn]) -> str:
-    values = ",\n    ".join(_row(column, _sqlserver_literal) for column in columns)
-    updates = ",\n    ".join(f"{field} = d.{field}" for field in _LoadColumn._fields[1:])
-    fields = ", ".join(_LoadColumn._fields)
-    return f"""\
-MERGE INTO {load_columns} WITH (HOLDLOCK) AS c
-USING (VALUES
-    {values}
-) AS d ({fields})
-ON c.lc_obj_key = {object_key} AND LOWER(c.lc_col_name) = LOWER(d.lc_col_name)
-WHEN MATCHED THEN UPDATE SET
-    {updates}
-WHEN NOT MATCHED BY TARGET THEN
-    INSERT (lc_obj_key, lc_nulls_flag, {fields})
-    VALUES ({object_key}, 'Y', {", ".join(f"d.{field}" for field in _LoadColumn._fields)});"""
-
-
-def _row(column: _LoadColumn, literal: Callable[[str], str]) -> str:
-    return f"({', '.join(literal(value) if isinstance(value, str) else str(value) for value in column)})"
-
-
-def _postgresql_literal(text: str) -> str:
-    quoted = "'" + _without_nul(text).replace("'", "''") + "'"
+def _literal(text: str) -> str:
+    quoted = "'" + text.replace("'", "''") + "'"
     # The E form means the same whatever standard_conforming_strings is set to.
     return "E" + quoted.replace("\\", "\\\\") if "\\" in quoted else quoted
-
-
-def _sqlserver_literal(text: str) -> str:
-    quoted = "N'" + _without_nul(text).replace("'", "''") + "'"
-    # T-SQL drops a backslash and the line end after it, inside a string as well.
-    return re.sub(r"\\(?=\r?\n)", r"\\' + N'", quoted)
-
-
-def _without_nul(text: str) -> str:
-    if "\0" in text:
-        raise DeclarationError(f"The text {text!r} holds a NUL character, which no database stores; take it out.")
-    return text
 
 
 def flatten_json(

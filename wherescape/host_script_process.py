@@ -21,10 +21,12 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from traceback import walk_tb
 from types import FrameType, ModuleType, TracebackType
 from typing import Any, NoReturn, TextIO, cast
 from weakref import WeakKeyDictionary
 
+from wherescape.environment import Environment
 from wherescape.errors import WhereScapeError
 from wherescape.logging import DetailHandler, LogFileHandler, Report, WhereScapeLogHandler, open_log_file, report
 from wherescape.redaction import add_secrets_of, redact
@@ -46,8 +48,8 @@ def take_over_if_started_by_red() -> None:
     """
     script = Path(getattr(sys.modules["__main__"], "__file__", None) or "")
     if script.suffix and script.stem != "__main__" and any(name in os.environ for name in _STARTED_BY_RED):
-        workdir = os.environ.get("WSL_WORKDIR")
-        take_over(Path(workdir) if workdir else None)
+        environment = Environment(os.environ)
+        take_over(environment.workdir if environment.get("WSL_WORKDIR") else None)
 
 
 def take_over(workdir: Path | None) -> None:
@@ -87,7 +89,7 @@ class RedactingStream:
 
     def write(self, text: str) -> int:
         """Write at once, so that stdout and stderr stay in order."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):
             self._stream.write(redact(text))
             self._stream.flush()
         return len(text)
@@ -99,7 +101,7 @@ class RedactingStream:
 
     def flush(self) -> None:
         """Flush; a broken pipe at the very end would otherwise change the exit status to 120."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):
             self._stream.flush()
 
 
@@ -166,11 +168,11 @@ class _HostScriptProcess:
             root.addHandler(handler)
         return bool(missing)
 
-    def _record(self, level: int, text: str, error: BaseException | None = None) -> None:
+    def _record(self, level: int, text: str, error: BaseException | None = None, pathname: str = __file__) -> None:
         """Log what must be counted, whatever `logging.disable` or a configuration says."""
         self._attach_handlers()
         exc_info = (type(error), error, error.__traceback__) if error else None
-        logging.getLogger().handle(logging.LogRecord("wherescape", level, __file__, 0, text, None, exc_info))
+        logging.getLogger().handle(logging.LogRecord("wherescape", level, pathname, 0, text, None, exc_info))
 
     # ------------------------------------------------------------------------------------------- ways to end early
 
@@ -217,9 +219,11 @@ class _HostScriptProcess:
 
     def _unraisablehook(self, args: "sys.UnraisableHookArgs") -> None:
         what = args.err_msg or "Exception ignored"
-        # What a finaliser or a library's thread could not do is not what the script was to do; the rest is.
+        # A finaliser that fails has lost nothing that the script counts on, and in a library it is not the script's.
         level = logging.CRITICAL if "atexit" in what or "thread" in what else logging.WARNING
-        self._record(level, f"{what}: {type(args.exc_value).__name__}: {args.exc_value}", args.exc_value)
+        frames = list(walk_tb(args.exc_traceback))
+        pathname = frames[-1][0].f_code.co_filename if frames else __file__
+        self._record(level, f"{what}: {args.exc_type.__name__}: {args.exc_value}", args.exc_value, pathname)
 
     def _record_exception(self, error: BaseException, where: str = "") -> None:
         self._unhandled = error
@@ -276,7 +280,7 @@ class _HostScriptProcess:
                 logging.WARNING,
                 f"{_EXIT_STATUS_VARIABLE} is {setting!r}: set it to 'follow' for RED 10's scheduler, or leave it out.",
             )
-        interactive = os.environ.get("WSL_JOB_KEY") == "0" and os.environ.get("WSL_JOB_NAME") == "Develop"
+        interactive = Environment(os.environ).is_interactive
         return _EXIT_STATUS_OF[self._report.status] if setting.lower() == "follow" and not interactive else 0
 
     def _write_report(self) -> None:
@@ -413,5 +417,5 @@ def _keep_loggers_enabled() -> None:
             disabled[logger] = bool(value)
 
     logging.Logger.disabled = property(  # type: ignore[assignment]
-        lambda logger: disabled.get(logger, False), set_disabled
+        lambda logger: disabled.get(logger, vars(logger).get("disabled", False)), set_disabled
     )

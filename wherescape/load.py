@@ -14,7 +14,6 @@ from wherescape.errors import ValueDoesNotFit
 from wherescape.tables import Column, Table
 
 Record = Mapping[str, Any]
-RECORD_SOURCE_LENGTH = 256
 LONGEST_NUMBER = 1_000
 
 
@@ -57,7 +56,7 @@ def load_records(
 def rows_of(table: Table, records: Iterable[Record], started: datetime) -> Iterator[tuple[Any, ...]]:
     """Turn records into rows in column order, every value in its column's type."""
     readers = [(column, _READERS[column.data_type]) for column in table.columns]
-    tail = (table.record_source[:RECORD_SOURCE_LENGTH], started.astimezone(UTC).replace(tzinfo=None))
+    tail = (table.record_source, started.astimezone(UTC).replace(tzinfo=None))
     for number, record in enumerate(records, start=1):
         values = [_read(column, reader, record.get(column.source), number) for column, reader in readers]
         yield (*values, *tail)

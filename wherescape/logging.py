@@ -118,9 +118,10 @@ class WhereScapeLogHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Add the record to the report."""
         try:
-            # The handlers behind this one would fail on a format that its arguments do not fit.
-            record.msg, record.args = text_of(record), None
             self.report.add(record)
+            # The handlers behind this one would fail on a format that its arguments do not fit.
+            if record.args and _does_not_fit(record):
+                record.msg, record.args = text_of(record), None
         except Exception:
             self.handleError(record)
 
@@ -192,6 +193,14 @@ def open_log_file(workdir: Path, task: str) -> LogFileHandler:
     folder = workdir / "python_logging"
     folder.mkdir(exist_ok=True)
     return LogFileHandler(folder / "wherescape.log", task)
+
+
+def _does_not_fit(record: logging.LogRecord) -> bool:
+    try:
+        record.getMessage()
+    except Exception:
+        return True
+    return False
 
 
 def text_of(record: logging.LogRecord) -> str:

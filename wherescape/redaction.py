@@ -16,9 +16,10 @@ _SHORTEST_SECRET = 4
 _SHORTEST_LINE = 8
 
 _SECRET_NAME = re.compile(
-    r"(?:pwd|password|passwd|passphrase|token|secret|credentials?|authtkn_?\d*|key)\Z", re.IGNORECASE
+    r"pwd|password|passwd|passphrase|token\d*\Z|secret|bearer|credential|authtkn|hapikey"
+    r"|(?:api|private|secret|access|auth|account|shared)[-_]?key|(?:\A|[-_])(?:pass|pat|key)\Z",
+    re.IGNORECASE,
 )
-_SECRET_FIELD = re.compile(r"PWD|PASS|TOKEN|SECRET|BEARER|CREDENTIAL|KEY|_PAT\Z")
 _PASSWORD_OF_DSN = re.compile(
     r"(?:\A|;)\s*(?:PWD|Password)\s*=\s*(?:\{(?P<braced>(?:[^}]|\}\})*)\}|(?P<plain>[^;]*))", re.IGNORECASE
 )
@@ -82,7 +83,7 @@ def add_secrets_of(environ: Mapping[str, str]) -> None:
         name = name.upper()
         if not name.startswith("WSL_") or name in _NUMBERS:
             continue
-        if is_secret_name(name) or (name.startswith("WSL_SRCCFG_") and _SECRET_FIELD.search(name)):
+        if is_secret_name(name.removeprefix("WSL_SRCCFG_")):
             add_secret(value)
         for match in _PASSWORD_OF_DSN.finditer(value) if name.endswith("_DSN") else ():
             add_secret(match["braced"].replace("}}", "}") if match["braced"] is not None else match["plain"].strip())

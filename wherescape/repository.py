@@ -1,7 +1,7 @@
 """RED's metadata repository: its callable routines and its tables, on SQL Server and on PostgreSQL.
 
-A routine is declared once; how it is called is the matter of two small functions, one for each kind of repository.
-Signatures: RED 9 and 10, "Callable Routines API". All T-SQL of the library stands here.
+A routine is declared once; how it is called is the matter of two small functions, `postgresql_call` and `tsql.call`.
+Signatures: RED 9 and 10, "Callable Routines API".
 """
 
 import logging
@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from wherescape import tsql
 from wherescape.database import Database
 from wherescape.environment import Environment, is_postgresql_metabase
 from wherescape.errors import ParameterTooLong, RoutineFailed, RoutineMissing, TableNotRegistered
@@ -30,12 +31,14 @@ class Routine:
         inputs: name and SQL type of each input, in order.
         outputs: likewise; a routine without outputs answers with a return value.
         in_order: whether T-SQL passes the inputs by position, where RED's releases disagree on the names.
+        until_red_9: whether RED 10 no longer has it.
     """
 
     name: str
     inputs: tuple[tuple[str, str], ...]
     outputs: tuple[tuple[str, str], ...] = ()
     in_order: bool = False
+    until_red_9: bool = False
 
 
 _COMMON_INPUTS = (
@@ -90,34 +93,15 @@ CLEAR_LOGS_BY_DATE = Routine(
     (*_COMMON_INPUTS, ("p_job_to_clean", "varchar(64)"), ("p_day_count", "integer")),
     _COMMON_OUTPUTS,
     in_order=True,
+    until_red_9=True,
 )
 CLEAR_ARCHIVE = Routine(
     "Ws_Job_Clear_Archive",
     (*_COMMON_INPUTS, ("p_day_count", "varchar(64)"), ("p_job", "varchar(64)"), ("p_options", "varchar(256)")),
     _COMMON_OUTPUTS,
     in_order=True,
+    until_red_9=True,
 )
-
-
-def tsql_call(routine: Routine, metabase: str) -> str:
-    """Return the T-SQL batch that calls a routine and selects what it answers.
-
-    DECLARE, EXEC and SELECT in one batch with NOCOUNT is the only form in which pyodbc gets values back, with
-    Microsoft's driver as with FreeTDS; the ODBC escape `{CALL …}` returns nothing.
-    """
-    inputs = ["?" if routine.in_order else f"@{name} = ?" for name, _ in routine.inputs]
-    if not routine.outputs:
-        return (
-            f"SET NOCOUNT ON; DECLARE @rc int; EXEC @rc = {metabase}.{routine.name} {', '.join(inputs)};"
-            " SELECT @rc AS return_value;"
-        )
-    declared = ", ".join(f"@{name} {'int' if kind == 'integer' else kind}" for name, kind in routine.outputs)
-    outputs = [f"@{name} OUTPUT" if routine.in_order else f"@{name} = @{name} OUTPUT" for name, _ in routine.outputs]
-    selected = ", ".join(f"@{name} AS {name}" for name, _ in routine.outputs)
-    return (
-        f"SET NOCOUNT ON; DECLARE {declared}; EXEC {metabase}.{routine.name} {', '.join(inputs + outputs)};"
-        f" SELECT {selected};"
-    )
 
 
 def postgresql_call(routine: Routine, metabase: str, spelling: str, is_procedure: bool) -> str:
@@ -280,13 +264,13 @@ class Repository:
     def _statement(self, routine: Routine) -> str:
         missing = RoutineMissing(
             f"This RED repository ({self.metabase}) has no routine {routine.name}."
-            + (" RED 10 moved its jobs to another scheduler and dropped it." if routine.in_order else "")
+            + (" RED 10 moved its jobs to another scheduler and dropped it." if routine.until_red_9 else "")
         )
         if not self.is_postgresql:
-            found = self.database.query("SELECT OBJECT_ID(?)", (f"{self.metabase}.{routine.name}",))
+            found = self.database.query(tsql.OBJECT_ID, (f"{self.metabase}.{routine.name}",))
             if found[0][0] is None:
                 raise missing
-            return tsql_call(routine, self.metabase)
+            return tsql.call(routine, self.metabase)
         rows = self.database.query(
             "SELECT p.proname, p.prokind FROM pg_catalog.pg_proc AS p"
             " JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace"

