@@ -14,13 +14,14 @@ class PagedServer(GitLabServer):
 
     page: Callable[[int], tuple[object, object]]
     link_base: str = ""
+    more: str = ""
 
     def respond(self, path: str, query: Query, headers: Mapping[str, str]) -> Answer:
         super().respond(path, query, headers)
         records, following = self.page(int(query.get("page", 1)))
         if isinstance(records, Answer):
             return records
-        link = f"{self.link_base or self.url}/api/v4{path}?page={following}&kept=yes"
+        link = f"{self.link_base or self.url}/api/v4{path}?page={following}&kept=yes{self.more}"
         links = {"Link": f'<{link}>; rel="next", <{link}>; rel="first"'} if following else {}
         return Answer(200, json.dumps(records), links)
 
@@ -76,7 +77,11 @@ def test_empty_pages_without_end_are_an_error(server: PagedServer, client: ApiCl
 
 
 @pytest.mark.parametrize("following", [1, 2], ids=["the page before", "the same page"])
-def test_a_page_that_comes_again_is_an_error(server: PagedServer, client: ApiClient, following: int) -> None:
+@pytest.mark.parametrize("more", ["", "&cursor=a|b", "&cursor=%7e"])
+def test_a_page_that_comes_again_is_an_error(
+    server: PagedServer, client: ApiClient, following: int, more: str
+) -> None:
+    server.more = more
     server.page = lambda page: ([{"id": page}], 2 if page == 1 else following)
     with pytest.raises(ApiAnswerInvalid, match="already read"):
         list(itertools.islice(client.follow_links("things", {"page": 1, "kept": "yes"}), 100))

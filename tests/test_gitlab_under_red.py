@@ -232,3 +232,22 @@ def test_a_table_with_numbered_columns_is_loaded(clean_red: RedServer, server: G
     assert (result.status, result.inserted) == (1, 4), result
     rows = clean_red.query_warehouse(f"SELECT title_004 FROM load.{COMMIT_TABLE} ORDER BY committed_date_005")
     assert rows[0][0] == "Start here"
+
+
+def test_a_token_without_projects_holds_the_mark_back(clean_red: RedServer, server: GitLabServer) -> None:
+    create(clean_red, server, COMMIT_TABLE)
+    server.fail_next(Answer(200, "[]"), path="projects")
+    result = load(clean_red, server, COMMIT_TABLE)
+    assert result.status == -1
+    assert "member of no project" in result.message
+    assert not clean_red.read_parameter(HIGH_WATER_MARK)
+
+
+def test_a_second_table_of_commits_can_have_a_mark_of_its_own(clean_red: RedServer, server: GitLabServer) -> None:
+    other = f"{COMMIT_TABLE}_again"
+    create(clean_red, server, COMMIT_TABLE)
+    create(clean_red, server, other)
+    first = load(clean_red, server, COMMIT_TABLE)
+    second = load(clean_red, server, other, arguments="high_water_mark='HWM_again'")
+    assert first.inserted == second.inserted > 0
+    assert clean_red.read_parameter("HWM_again") == clean_red.read_parameter(HIGH_WATER_MARK)

@@ -5,6 +5,7 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.gitlab_repository import add_commits, git, make_empty_repository, make_repository, make_varied_repository
 from wherescape.api_client import Record
@@ -242,3 +243,19 @@ def test_a_repository_with_a_tag_on_a_file_is_read(server: GitLabServer, gitlab:
     git(tmp_path / "varied", "tag", "signing-key", blob)
     (project,) = gitlab.projects()
     assert [tag["name"] for tag in gitlab.tags(project)] == ["v2", "v1"]
+
+
+def test_a_full_page_without_a_link_is_not_taken_for_the_end(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "one")
+    with GitLabServer(*[repository] * 101) as server, Gitlab(server.token, server.url) as gitlab:
+        url = f"{server.url}/api/v4/projects?membership=true&pagination=keyset&order_by=id&sort=asc&per_page=100"
+        page = requests.get(url, headers={"PRIVATE-TOKEN": server.token}, timeout=30)
+        server.fail_next(Answer(200, page.text), path="projects")
+        with pytest.raises(ApiAnswerInvalid, match="ended after 100 without a link"):
+            list(gitlab.projects())
+
+
+def test_a_full_last_page_is_the_end(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "one")
+    with GitLabServer(*[repository] * 100) as server, Gitlab(server.token, server.url) as gitlab:
+        assert len(list(gitlab.projects())) == 100
