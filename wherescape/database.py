@@ -226,6 +226,9 @@ class Database:
                 raise ConnectionFailed(
                     f"The ODBC driver manager is missing ({error}). On Debian and Ubuntu: apt-get install unixodbc."
                 ) from error
+            # Or the driver manager would give a session that was closed to the next who asks, with its settings and
+            # temporary tables; unixODBC does so since 2.3.12.
+            pyodbc.pooling = False
             try:
                 self._connection = pyodbc.connect(
                     connection_string(self.login, pyodbc.dataSources()), timeout=LOGIN_TIMEOUT_SECONDS

@@ -19,6 +19,9 @@ import pyodbc
 
 from wherescape.errors import SandboxError
 
+# A session that is closed must be gone: its database may be next.
+pyodbc.pooling = False
+
 FOLDER_PREFIX = "wherescape-sandbox-"
 KEPT = "kept"
 
