@@ -369,8 +369,8 @@ def _observe_system_exit(tell_final_code: Callable[[object], None]) -> None:
 
     Python has a hook for every end of a script but SystemExit. One that nobody catches is known by this: the
     interpreter itself reads its `code`, with no Python code left on the stack. So `SystemExit` becomes a class that
-    notices; whoever catches one and reads its code finds what was raised. Its limit: `except SystemExit` no longer catches
-    a subclass that was made before the take-over.
+    notices; whoever catches one and reads its code finds what was raised. Its limit: `except SystemExit` no
+    longer catches a subclass that was made before the take-over.
     """
     process_id = os.getpid()
     plain_code: Any = vars(_PlainSystemExit)["code"]
