@@ -41,8 +41,8 @@ def test_the_load_schema_may_end_with_a_dot(value: str) -> None:
 @pytest.mark.parametrize(
     ("value", "path"),
     [
-        ("/srv/work", "/srv/work"),
-        ("/srv/work/", "/srv/work"),
+        ("/srv/red", "/srv/red"),
+        ("/srv/red/", "/srv/red"),
         ("C:\\Work\\Dev1\\", "C:\\Work\\Dev1"),
         ("C:\\Work\\Dev1", "C:\\Work\\Dev1"),
         ("C:\\", "C:\\"),

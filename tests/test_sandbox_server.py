@@ -167,7 +167,7 @@ def test_a_folder_of_ones_own_stays(tmp_path: Path) -> None:
     with RedServer(folder) as red:
         (red.workdir / "kept.txt").write_text("kept")
         assert red.query_warehouse("SELECT 1")[0][0] == 1
-    assert (folder / "work" / "kept.txt").read_text() == "kept"
+    assert (folder / "workdir" / "kept.txt").read_text() == "kept"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no sockets with a path")

@@ -129,6 +129,17 @@ class Environment:
         return directory(self.require("WSL_WORKDIR"))
 
     @property
+    def common_inputs(self) -> list[int | str]:
+        """What most routines of RED begin with: sequence, job name, task name, job key, task key."""
+        return [
+            self.number("WSL_SEQUENCE"),
+            self.get("WSL_JOB_NAME"),
+            self.get("WSL_TASK_NAME"),
+            self.number("WSL_JOB_KEY"),
+            self.number("WSL_TASK_KEY"),
+        ]
+
+    @property
     def is_interactive(self) -> bool:
         """Whether the script was started from the RED user interface (RED 10.3, "Script Output Protocol")."""
         return self.get("WSL_JOB_KEY") == "0" and self.get("WSL_JOB_NAME") == "Develop"

@@ -194,18 +194,7 @@ class Repository:
 
     def clear(self, routine: Routine, *values: object) -> tuple[str, str, int]:
         """Call a routine with the common inputs and outputs."""
-        environment = self.environment
-        code, message, result = self.call(
-            routine,
-            (
-                environment.number("WSL_SEQUENCE"),
-                environment.get("WSL_JOB_NAME"),
-                environment.get("WSL_TASK_NAME"),
-                environment.number("WSL_JOB_KEY"),
-                environment.number("WSL_TASK_KEY"),
-                *values,
-            ),
-        )
+        code, message, result = self.call(routine, [*self.environment.common_inputs, *values])
         return str(code), str(message or ""), int(result)
 
     def find_table(self, name: str, schema: str) -> "RegisteredTable":

@@ -364,7 +364,7 @@ class WhereScape:
     @property
     def common_input_parameter_list(self) -> list[int | str]:
         """The inputs that most routines of RED begin with: sequence, job name, task name, job key, task key."""
-        return [self.sequence, self.job_name, self.task_name, self.job_key, self.task_key]
+        return self._environment.common_inputs
 
     def close(self) -> None:
         """Close the connections; they open again on next use."""

@@ -12,13 +12,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from wherescape.connectors.gitlab.gitlab_load_data import HIGH_WATER_MARK
 from wherescape.errors import SandboxError
 from wherescape.sandbox.gitlab_server import GitLabServer
 from wherescape.sandbox.red_server import RedServer
 from wherescape.sandbox.scheduler import TaskResult
 
 KINDS = ("project", "branch", "tag", "commit")
-MARK = "gitlab_high_water_mark"
 WIDTH_OF_A_FILE = 160
 SAMPLE = "SELECT short_id, committed_date, title FROM load.load_gitlab_commit ORDER BY committed_date DESC LIMIT 5"
 METADATA_SCRIPT = """\
@@ -76,10 +76,10 @@ def run_demo(repository: Path, keep: bool) -> bool:
         def run(name: str, script: str, kind: str) -> None:
             path = scratch / f"{name.replace(' ', '_')}_{kind}.py"
             path.write_text(script, encoding="utf-8")
-            before = red.read_parameter(MARK) or ""
+            before = red.read_parameter(HIGH_WATER_MARK) or ""
             source = {"url": gitlab.url, "apikey": gitlab.token}
             result = red.run_host_script(path, f"load_gitlab_{kind}", source_config=source)
-            steps.append(Step(name, result, before, red.read_parameter(MARK) or ""))
+            steps.append(Step(name, result, before, red.read_parameter(HIGH_WATER_MARK) or ""))
             if result.status != 1:
                 raise StepFailed
 

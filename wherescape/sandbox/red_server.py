@@ -89,7 +89,7 @@ class RedServer:
     @property
     def workdir(self) -> Path:
         """The work folder of the scheduler, WSL_WORKDIR."""
-        return (self._folder or self._postgresql.folder).resolve() / "work"
+        return (self._folder or self._postgresql.folder).resolve() / "workdir"
 
     @property
     def meta_connection_string(self) -> str:

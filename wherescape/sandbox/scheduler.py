@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wherescape.errors import SandboxError
+from wherescape.repository import COUNTERS
 
 if TYPE_CHECKING:
     from wherescape.sandbox.red_server import RedServer
@@ -26,7 +27,6 @@ SYSTEM_VARIABLES = (
     *("PYTHONPATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "ODBCSYSINI", "ODBCINI", "ODBCINSTINI"),
 )
 STATUSES = {"1": 1, "-1": -1, "-2": -2, "-3": -3}
-COUNTERS = ("inserted", "updated", "replaced", "deleted", "discarded", "rejected", "errored")
 TOKEN = re.compile(r"\$(?:P(?P<parameter>\w+)|WSL_SRCCFG_(?P<field>\w+))\$")
 
 
