@@ -50,12 +50,12 @@ def test_the_first_good_answer_tells_the_servers_time(server: ScriptedServer, cl
     server.now = datetime(2026, 1, 5, 10, 0, tzinfo=UTC)
     with pytest.raises(ApiRefused):
         client.get_json("bad")
-    assert client.first_answered is None
+    assert client.extraction.started is None
     server.now = datetime(2026, 1, 5, 10, 5, tzinfo=UTC)
     client.get_json("good")
     server.now = datetime(2026, 1, 5, 10, 10, tzinfo=UTC)
     client.get_json("good")
-    assert client.first_answered == datetime(2026, 1, 5, 10, 5, tzinfo=UTC)
+    assert client.extraction.started == datetime(2026, 1, 5, 10, 5, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -74,6 +74,9 @@ def test_the_first_good_answer_tells_the_servers_time(server: ScriptedServer, cl
         (Answer(200, "<html>Sign in</html>", {"Content-Type": "text/html"}), ApiAnswerInvalid, "not JSON (text/html)"),
         (Answer(200, '[{"id": 1}, {"id"'), ApiAnswerInvalid, "not JSON"),
         (Answer(200, ""), ApiAnswerInvalid, "0 bytes"),
+        (Answer(204, ""), ApiAnswerInvalid, "answered 204 with 0 bytes"),
+        (Answer(200, "[" * 100_000), ApiAnswerInvalid, "not JSON"),
+        (Answer(200, "[]", {"Content-Encoding": "gzip"}), ApiAnswerInvalid, "cut short or damaged"),
         (Answer(200, '[{"id": 1}, {"id": 2}]', cut=True), ApiAnswerInvalid, "cut short"),
         (Answer(0), ApiUnavailable, "could not be reached without a retry"),
     ],

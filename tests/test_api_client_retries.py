@@ -52,7 +52,7 @@ def test_a_mixture_of_failures_is_survived(server: GitLabServer) -> None:
     [
         (RATE_LIMITED, ApiRateLimited, "answered 429 Retry later after 2 retries"),
         (BAD_GATEWAY, ApiUnavailable, "answered 502 after 2 retries"),
-        (CUT, ApiAnswerInvalid, "cut short after 2 retries"),
+        (CUT, ApiAnswerInvalid, "cut short or damaged after 2 retries"),
         (DROPPED, ApiUnavailable, "could not be reached after 2 retries"),
     ],
     ids=["429", "502", "cut", "dropped"],

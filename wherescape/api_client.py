@@ -1,10 +1,11 @@
 """JSON over HTTP for connectors: time-outs, retries, rate limits and paging. Knows no API and no database."""
 
 import json
-from collections.abc import Iterator, Mapping
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Any, Self
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
@@ -14,15 +15,24 @@ from urllib3.exceptions import MaxRetryError, ProtocolError
 from urllib3.response import BaseHTTPResponse
 from urllib3.util.retry import Retry
 
+from wherescape.concurrency import in_parallel
 from wherescape.errors import ApiAnswerInvalid, ApiRateLimited, ApiRefused, ApiUnavailable, DeclarationError
+from wherescape.extraction import Extraction
+from wherescape.rate_limits import Gate, moment_in, requested_wait, server_time, wait_for_quota
 from wherescape.redaction import redact
+
+logger = logging.getLogger(__name__)
 
 Json = Any
 Record = dict[str, Any]
 
 MAX_EMPTY_PAGES = 20
+MAX_CONNECTIONS = 100
+LONG_WAIT = 10
 LONGEST_DETAIL = 200
-EARLIEST_UNIX_TIME = 1_000_000_000
+RETRIED_STATUSES = (429, 500, 502, 503, 504, 529)
+MESSAGE_KEYS = ("message", "error", "error_description", "errors", "errorMessages")
+ERROR_KEYS = ("error", "errors", "errorMessages")
 
 
 @dataclass(frozen=True)
@@ -44,7 +54,8 @@ class ApiClient:
     """Asks one API for JSON.
 
     Broken connections, cut bodies, 429 and 5xx are retried with growing, jittered waits; a wait that the API asks for
-    (Retry-After, RateLimit-Reset) is kept to. Redirects are not followed, since a login would travel with them.
+    (Retry-After, RateLimit-Reset and their kin) is kept to by all threads. Redirects are not followed, since a login
+    would travel with them. Several threads may use one client; once it is closed, their waits end with an error.
 
     Arguments:
         base_url: the address that paths are added to.
@@ -71,29 +82,31 @@ class ApiClient:
         backoff_factor: float = 0.5,
     ) -> None:
         self.base_url = base_url.rstrip("/")
-        self.first_answered: datetime | None = None
-        """The server's time of the first good answer, UTC; None before it, or if it gave no Date header."""
+        self.extraction = Extraction()
+        """What was read so far: the server's time at the first good answer, requests, waits, pages."""
         self._credential = credential
         for name, value in (headers or {}).items():
             if not (value.isascii() and value.isprintable()):
                 raise DeclarationError(f"The header {name} holds a character that HTTP forbids; check {credential}.")
         self._timeout = timeout
         self._max_retries = max_retries
+        self._max_wait_seconds = max_wait_seconds
+        self._gate = Gate(self.extraction)
         self._retry = _Retry(
             total=max_retries,
-            status_forcelist=(429, 500, 502, 503, 504),
+            allowed_methods=("GET", "POST"),
+            status_forcelist=RETRIED_STATUSES,
             raise_on_status=False,
             backoff_factor=backoff_factor,
             backoff_jitter=backoff_factor,
         )
-        self._retry.max_wait_seconds = max_wait_seconds
-        self._has_answered = False
+        self._retry.client = self
         self._session = requests.Session()
         self._session.headers.update({"Accept": "application/json", **(headers or {})})
         # Without it, requests would add the login that ~/.netrc holds for the host.
         self._session.auth = lambda request: request
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(max_retries=self._retry))
+            self._session.mount(scheme, HTTPAdapter(max_retries=self._retry, pool_maxsize=MAX_CONNECTIONS))
 
     def __enter__(self) -> Self:
         return self
@@ -102,7 +115,8 @@ class ApiClient:
         self.close()
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections, and end the waits of other threads."""
+        self._gate.close()
         self._session.close()
 
     def get_json(self, path: str, params: Mapping[str, str | int] | None = None) -> ApiResponse:
@@ -118,10 +132,27 @@ class ApiClient:
             ApiRateLimited: 429 after all retries, or a longer wait asked for than `max_wait_seconds`.
             ApiAnswerInvalid: a body that is cut short or not JSON.
         """
-        return self._get(f"{self.base_url}/{path.lstrip('/')}", params)
+        return self._ask("GET", self._url(path), params)
+
+    def post_json(self, path: str, body: Json) -> ApiResponse:
+        """Ask for one document by POST, for a search and the like: it is repeated as if it were a GET.
+
+        Arguments:
+            path: as for `get_json`.
+            body: sent as JSON.
+
+        Raises:
+            ApiError: as for `get_json`.
+        """
+        return self._ask("POST", self._url(path), body=body)
 
     def follow_links(
-        self, path: str, params: Mapping[str, str | int] | None = None, *, paging_header: str = ""
+        self,
+        path: str,
+        params: Mapping[str, str | int] | None = None,
+        *,
+        paging_header: str = "",
+        total_header: str = "",
     ) -> Iterator[list[Record]]:
         """Read a list page by page, for as long as the Link header names a next one (RFC 8288).
 
@@ -133,34 +164,144 @@ class ApiClient:
             params: the query of the first page; the links carry it on.
             paging_header: a header that every page has. A page without it is an error: a proxy that strips the paging
                 headers would otherwise look like the end of the list.
+            total_header: a header that tells how many records the list has, on pages that have it; the last page's is
+                added to `extraction.expected_rows`.
 
         Raises:
             ApiAnswerInvalid: a page that is no list of objects or lacks the paging header, a link to a page already
                 read, or empty pages that promise more without end.
             ApiError: as for `get_json`.
         """
-        url: str | None = f"{self.base_url}/{path.lstrip('/')}"
-        asked: set[str] = set()
-        empty_pages = 0
+        url: str | None = self._url(path)
+        guard = _PagingGuard()
+        total: int | None = None
         while url:
-            response = self._get(url, params)
-            records = _records(response)
+            begin = time.monotonic()
+            response = self._ask("GET", url, params)
+            records = _records(response.body, response)
             if paging_header and paging_header not in response.headers:
                 raise ApiAnswerInvalid(
                     f"{_place(response.url)} answered without the header {paging_header}: where the list ends is"
                     " unknown. Check whether a proxy between here and the API removes headers."
                 )
+            if total_header in response.headers:
+                total = _whole_number(response.headers[total_header])
+            self.extraction.add_page(begin, time.monotonic() - begin, len(records))
             yield records
             # requests quotes a URL anew, so that a link to the same page may be written otherwise.
-            asked |= {url, response.url}
+            guard.was_read(url, response.url)
             url, params = self._next_url(response), None
-            if url in asked:
-                raise ApiAnswerInvalid(f"{_place(response.url)} names a page as the next that was already read.")
-            empty_pages = 0 if records else empty_pages + 1
-            if url and empty_pages >= MAX_EMPTY_PAGES:
-                raise ApiAnswerInvalid(
-                    f"{_place(response.url)} gave {empty_pages} empty pages in a row and still promises more."
-                )
+            if url:
+                guard.check(_place(response.url), url, records)
+        if total is not None:
+            self.extraction.expect(total)
+
+    def follow_cursor(
+        self,
+        path: str,
+        query: Mapping[str, Any] | None = None,
+        *,
+        records: str,
+        token: str,
+        sent_as: str = "",
+        by_post: bool = False,
+        more_flag: str = "",
+        last_flag: str = "",
+        total: str = "",
+    ) -> Iterator[list[Record]]:
+        """Read a list page by page, for as long as an answer holds a token for the next one.
+
+        The end is a token that is missing or null, or what the API's own flag says; never a short or empty page.
+        The names of fields in an answer may lead inwards: `paging.next.after`.
+
+        Arguments:
+            path: as for `get_json`.
+            query: the query of each page, or the JSON body with `by_post`.
+            records: the field with the page's records.
+            token: the field with the next page's token.
+            sent_as: the name of the token in the query; that of the field when left out.
+            by_post: ask by POST.
+            more_flag: a field that is false on the last page, if it is there, such as Notion's `has_more`.
+            last_flag: a field that is true on the last page, if it is there, such as Jira's `isLast`.
+            total: a field that tells how many records the list has; the last page's is added to
+                `extraction.expected_rows`.
+
+        Raises:
+            ApiAnswerInvalid: a page without a list of objects or with an error in it, a token already used or missing
+                where there is more, or empty pages that promise more without end.
+            ApiError: as for `get_json`.
+        """
+        query = dict(query or {})
+        guard = _PagingGuard()
+        while True:
+            begin = time.monotonic()
+            response = self.post_json(path, query) if by_post else self.get_json(path, query)
+            page = _records(_find(response, records), response)
+            self.extraction.add_page(begin, time.monotonic() - begin, len(page))
+            yield page
+            following = _next_token(response, token, more_flag, last_flag)
+            if following is None:
+                break
+            guard.check(_place(response.url), str(following), page)
+            guard.was_read(str(following))
+            query[sent_as or token] = following
+        expected = _whole_number(_find(response, total)) if total else None
+        if expected is not None:
+            self.extraction.expect(expected)
+
+    def read_parents(
+        self,
+        parents: Iterable[Record],
+        read: Callable[[Record], Iterable[Record]],
+        *,
+        name: Callable[[Record], str],
+        what: str,
+        workers: int = 4,
+    ) -> Iterator[Record]:
+        """Read the records of several parents at once, one parent after the other.
+
+        A parent that answers 403 or 404 is left out from there on, named in a warning and in `extraction.skipped`.
+
+        Arguments:
+            parents: such as the projects that have commits.
+            read: gives the records of a parent by way of this client.
+            name: what a parent is called.
+            what: what its records are called, such as `commits`.
+            workers: how many parents are read at once. If the reading ends early, the client is closed, so that none
+                of them goes on to wait for the API.
+
+        Raises:
+            ApiRefused: all parents answered 403 or 404.
+            ApiError: as `read`.
+        """
+        count = refused = 0
+        with closing(in_parallel(parents, read, workers, on_abandon=self.close)) as reading:
+            for parent, records in reading:
+                count += 1
+                try:
+                    yield from records
+                except ApiRefused as error:
+                    if error.status_code not in (403, 404):
+                        raise
+                    refused, status = refused + 1, error.status_code
+                    self.extraction.skip(name(parent), f"{status} for its {what}")
+                    logger.warning(
+                        "%s answered %s for its %s, so rows of it are missing: it is gone, or not visible with %s.",
+                        name(parent),
+                        status,
+                        what,
+                        self._credential,
+                    )
+        if count and refused == count:
+            # GitLab also answers so to an address that it has blocked.
+            raise ApiRefused(
+                f"Not one of {count} answered with its {what}. Check what {self._credential} may read, and whether the"
+                " API blocks this machine's IP address.",
+                status,
+            )
+
+    def _url(self, path: str) -> str:
+        return f"{self.base_url}/{path.lstrip('/')}"
 
     def _next_url(self, response: ApiResponse) -> str | None:
         link = requests.utils.parse_header_links(response.headers.get("Link", ""))
@@ -170,30 +311,37 @@ class ApiClient:
         base, page = urlsplit(self.base_url), urlsplit(urljoin(response.url, target))
         return urlunsplit((base.scheme, base.netloc, page.path, page.query, ""))
 
-    def _get(self, url: str, params: Mapping[str, str | int] | None) -> ApiResponse:
+    def _ask(
+        self, method: str, url: str, params: Mapping[str, str | int] | None = None, body: Json = None
+    ) -> ApiResponse:
+        self._gate.pass_through()
+        self.extraction.count_request()
         retry: Retry = self._retry
         while True:
-            response = self._send(url, params)
+            response = self._send(method, url, params, body)
             try:
-                body = response.content
+                content = response.content
                 break
             except requests.RequestException as error:
                 try:
-                    retry = retry.increment("GET", url, error=ProtocolError("body cut short"))
+                    retry = retry.increment(method, url, error=ProtocolError("body cut short"))
                 except MaxRetryError:
                     raise ApiAnswerInvalid(
-                        f"The answer of {_place(url)} was cut short {self._attempts()} ({_root_cause(error)})."
+                        f"The answer of {_place(url)} was cut short or damaged {self._attempts()}"
+                        f" ({_root_cause(error)})."
                     ) from None
                 retry.sleep()
         self._check_status(response, url)
-        if not self._has_answered:
-            self._has_answered = True
-            self.first_answered = _server_time(response.headers)
-        return ApiResponse(_parse(body, response, url), response.headers, response.url)
+        answer = ApiResponse(_parse(content, response, url), response.headers, response.url)
+        self.extraction.answered(server_time(response.headers))
+        self._keep_to_quota(response.headers)
+        return answer
 
-    def _send(self, url: str, params: Mapping[str, str | int] | None) -> requests.Response:
+    def _send(self, method: str, url: str, params: Mapping[str, str | int] | None, body: Json) -> requests.Response:
         try:
-            return self._session.get(url, params=params, timeout=self._timeout, allow_redirects=False, stream=True)
+            return self._session.request(
+                method, url, params=params, json=body, timeout=self._timeout, allow_redirects=False, stream=True
+            )
         # The causes hold the whole URL with its query, hence `from None`.
         except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema):
             raise ApiUnavailable(f"{_place(url)} is no http or https address. Check the base URL.") from None
@@ -210,10 +358,12 @@ class ApiClient:
 
     def _check_status(self, response: requests.Response, url: str) -> None:
         status = response.status_code
+        if status < 300:
+            return
         answer = f"{_place(url)} answered {status} {_detail(response)}".rstrip()
         if status == 429:
-            wait = _requested_wait(status, response.headers)
-            when = f"come back at {_moment_in(wait)}" if wait else "come back later"
+            wait = requested_wait(status, response.headers)
+            when = f"come back at {moment_in(wait)}" if wait else "come back later"
             raise ApiRateLimited(f"{answer} {self._attempts()}: {when}, or ask for a higher rate limit.")
         if status >= 500:
             raise ApiUnavailable(f"{answer} {self._attempts()}. Check the state of the server and run again.")
@@ -227,69 +377,69 @@ class ApiClient:
         if status >= 400:
             raise ApiRefused(f"{answer}.", status)
 
+    def _keep_to_quota(self, headers: Mapping[str, str]) -> None:
+        """Hold what follows until the quota is renewed; if that is too late, the API may well say so itself."""
+        wait = wait_for_quota(headers)
+        if 0 < wait <= self._max_wait_seconds:
+            self._hold_all(wait)
+
+    def _wait_to_repeat(self, response: BaseHTTPResponse | None, backoff: float) -> None:
+        wait = requested_wait(response.status, response.headers) if response else None
+        if response and wait and wait > self._max_wait_seconds:
+            raise ApiRateLimited(
+                f"The API answered {response.status} and asks to wait {wait:.0f} seconds; this load waits for"
+                f" {self._max_wait_seconds:.0f} at most (max_wait_seconds). Run it again at {moment_in(wait)}."
+            )
+        if wait or (response and response.status == 429):
+            self._hold_all(wait or backoff)
+        self._gate.pass_through(0 if wait else backoff)
+        self.extraction.count_request(is_retry=True)
+
+    def _hold_all(self, seconds: float) -> None:
+        self._gate.hold(seconds)
+        if seconds >= LONG_WAIT:
+            logger.info("The API's rate limit makes all requests wait for %.0f seconds.", seconds)
+
     def _attempts(self) -> str:
         return f"after {self._max_retries} retries" if self._max_retries else "without a retry"
 
 
 class _Retry(Retry):
-    """Waits as long as the API asks to, up to a limit."""
+    """Waits as its client does."""
 
-    max_wait_seconds: float = 600
+    client: ApiClient
 
     def new(self, **kw: Any) -> Self:
         retry = super().new(**kw)
-        retry.max_wait_seconds = self.max_wait_seconds
+        retry.client = self.client
         return retry
 
-    def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
-        wait = _requested_wait(response.status, response.headers)
-        if wait is not None and wait > self.max_wait_seconds:
-            raise ApiRateLimited(
-                f"The API answered {response.status} and asks to wait {wait:.0f} seconds; this load waits for"
-                f" {self.max_wait_seconds:.0f} at most (max_wait_seconds). Run it again at {_moment_in(wait)}."
-            )
-        return wait
+    def sleep(self, response: BaseHTTPResponse | None = None) -> None:
+        self.client._wait_to_repeat(response, self.get_backoff_time())
 
 
-def _requested_wait(status: int, headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that an answer asks to wait: Retry-After in seconds or as a date, else RateLimit-Reset.
+class _PagingGuard:
+    """Finds a list without end."""
 
-    Dates are compared with the server's own clock. RateLimit-Reset is a Unix time (GitLab, "User and IP rate limits")
-    or a number of seconds (the IETF draft); it stands on every answer, and so counts on a 429 only.
-    """
-    now = _server_time(headers) or datetime.now(UTC)
-    retry_after = headers.get("Retry-After", "").strip()
-    if retry_after.isdecimal():
-        return float(retry_after)
-    if moment := _http_date(retry_after):
-        return max(0.0, (moment - now).total_seconds())
-    reset = headers.get("RateLimit-Reset", "").strip()
-    if status == 429 and reset.isdecimal():
-        seconds = float(reset)
-        return max(0.0, seconds - now.timestamp()) if seconds >= EARLIEST_UNIX_TIME else seconds
-    return None
+    def __init__(self) -> None:
+        self._read: set[str] = set()
+        self._empty_pages = 0
 
+    def was_read(self, *pages: str) -> None:
+        self._read.update(pages)
 
-def _server_time(headers: Mapping[str, str]) -> datetime | None:
-    return _http_date(headers.get("Date", ""))
-
-
-def _http_date(text: str) -> datetime | None:
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-
-
-def _moment_in(seconds: float) -> str:
-    return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat(timespec="seconds")
+    def check(self, place: str, following: str, records: list[Record]) -> None:
+        if following in self._read:
+            raise ApiAnswerInvalid(f"{place} names a page as the next that was already read.")
+        self._empty_pages = 0 if records else self._empty_pages + 1
+        if self._empty_pages >= MAX_EMPTY_PAGES:
+            raise ApiAnswerInvalid(f"{place} gave {self._empty_pages} empty pages in a row and still promises more.")
 
 
 def _parse(body: bytes, response: requests.Response, url: str) -> Json:
     try:
         return json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         kind = response.headers.get("Content-Type", "no content type")
         raise ApiAnswerInvalid(
             f"{_place(url)} answered {response.status_code} with {len(body)} bytes that are not JSON ({kind})."
@@ -297,12 +447,55 @@ def _parse(body: bytes, response: requests.Response, url: str) -> Json:
         ) from None
 
 
-def _records(response: ApiResponse) -> list[Record]:
+def _records(found: Json, response: ApiResponse) -> list[Record]:
     body = response.body
-    if isinstance(body, list) and all(isinstance(record, dict) for record in body):
-        return body
-    problem = _message(body) or f"JSON of another kind ({type(body).__name__})"
+    if isinstance(body, dict) and any(body.get(key) for key in ERROR_KEYS):
+        raise ApiAnswerInvalid(f"{_place(response.url)} answered 200, but with an error: {_message(body)}.")
+    if isinstance(found, list) and all(isinstance(record, dict) for record in found):
+        return found
+    problem = _message(body) or f"JSON of another kind ({type(found).__name__})"
     raise ApiAnswerInvalid(f"{_place(response.url)} answered 200, but with no list of records: {problem}.")
+
+
+def _next_token(response: ApiResponse, token: str, more_flag: str, last_flag: str) -> str | int | None:
+    following = _find(response, token)
+    has_more, is_last = (_flag(response, flag) if flag else None for flag in (more_flag, last_flag))
+    if has_more is False or is_last:
+        return None
+    if following is None and (has_more or is_last is False):
+        raise ApiAnswerInvalid(f"{_place(response.url)} promises another page, but without a {token} to ask for it.")
+    if following is None or (
+        isinstance(following, (str, int)) and not isinstance(following, bool) and following != ""
+    ):
+        return following
+    raise ApiAnswerInvalid(f"{_place(response.url)} gave a {token} for the next page that is no token.")
+
+
+def _flag(response: ApiResponse, name: str) -> bool | None:
+    value = _find(response, name)
+    if value is None or isinstance(value, bool):
+        return value
+    raise ApiAnswerInvalid(f"{_place(response.url)} gave a {name} that is neither true nor false.")
+
+
+def _find(response: ApiResponse, name: str) -> Json:
+    """Return a field of an answer by the names that lead to it; None if one of them is missing or null."""
+    value = response.body
+    for part in name.split("."):
+        if value is None:
+            return None
+        if not isinstance(value, dict):
+            raise ApiAnswerInvalid(
+                f"{_place(response.url)} answered 200, but {name} is not to be found in JSON of another kind"
+                f" ({type(value).__name__})."
+            )
+        value = value.get(part)
+    return value
+
+
+def _whole_number(value: object) -> int | None:
+    text = str(value)
+    return int(text) if text.isascii() and text.isdecimal() else None
 
 
 def _detail(response: requests.Response) -> str:
@@ -321,7 +514,7 @@ def _detail(response: requests.Response) -> str:
 def _message(body: Json) -> str:
     if not isinstance(body, dict):
         return ""
-    parts = (body.get(key) for key in ("message", "error", "error_description", "errors"))
+    parts = (body.get(key) for key in MESSAGE_KEYS)
     return redact(" ".join(part if isinstance(part, str) else json.dumps(part) for part in parts if part))
 
 

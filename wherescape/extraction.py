@@ -1,0 +1,118 @@
+"""What reading a source told about itself: the one thing that a connector and the load of its records share."""
+
+import threading
+from dataclasses import dataclass, field
+from datetime import datetime
+
+LONGEST_TIMELINE = 1_000
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A part of the source that could not be read, so that rows are missing.
+
+    Arguments:
+        name: such as the path of a project.
+        reason: such as `404 for its commits`.
+    """
+
+    name: str
+    reason: str
+
+
+@dataclass
+class Span:
+    """A piece of work: when it began, how long it took, how many rows it had.
+
+    Arguments:
+        at: seconds on the clock of `time.monotonic`.
+        seconds: how long it took.
+        rows: how many rows it had.
+    """
+
+    at: float
+    seconds: float
+    rows: int
+
+
+class Timeline:
+    """Spans in the order in which they were added, at most a thousand: then neighbours are drawn together in pairs."""
+
+    def __init__(self) -> None:
+        self.spans: list[Span] = []
+        self._pieces_a_span = 1
+        self._pieces_in_last = 0
+
+    def add(self, at: float, seconds: float, rows: int) -> None:
+        """Add a piece of work."""
+        if 0 < self._pieces_in_last < self._pieces_a_span:
+            last = self.spans[-1]
+            last.seconds += seconds
+            last.rows += rows
+            self._pieces_in_last += 1
+            return
+        if len(self.spans) >= LONGEST_TIMELINE:
+            pairs = zip(self.spans[::2], self.spans[1::2], strict=True)
+            self.spans = [Span(a.at, a.seconds + b.seconds, a.rows + b.rows) for a, b in pairs]
+            self._pieces_a_span *= 2
+        self.spans.append(Span(at, seconds, rows))
+        self._pieces_in_last = 1
+
+
+@dataclass
+class Extraction:
+    """The reading of a source, written by an API client while it reads, from any thread.
+
+    Attributes:
+        started: the source's own time, UTC, at its first good answer; None before it, or if it does not tell the time.
+        expected_rows: how many rows the source said that it has; None if it did not say.
+        skipped: the parts that could not be read.
+        requests: how many requests were sent, repeated ones included.
+        retries: how many of them repeated another.
+        waited_seconds: how long it waited between requests because it had to.
+        pages: when pages were fetched, and their rows.
+    """
+
+    started: datetime | None = None
+    expected_rows: int | None = None
+    skipped: list[Skipped] = field(default_factory=list)
+    requests: int = 0
+    retries: int = 0
+    waited_seconds: float = 0.0
+    pages: Timeline = field(default_factory=Timeline)
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    """To be held while an attribute is changed."""
+    _has_answered: bool = field(default=False, init=False, repr=False)
+
+    def answered(self, moment: datetime | None) -> None:
+        """Note the source's time in a good answer; only that of the first one counts."""
+        with self.lock:
+            if not self._has_answered:
+                self._has_answered = True
+                self.started = moment
+
+    def count_request(self, *, is_retry: bool = False) -> None:
+        """Count a request that is sent."""
+        with self.lock:
+            self.requests += 1
+            self.retries += is_retry
+
+    def add_page(self, at: float, seconds: float, rows: int) -> None:
+        """Add a page that was fetched; see `Timeline.add`."""
+        with self.lock:
+            self.pages.add(at, seconds, rows)
+
+    def add_wait(self, seconds: float) -> None:
+        """Add to the time that was spent waiting."""
+        with self.lock:
+            self.waited_seconds += seconds
+
+    def expect(self, rows: int) -> None:
+        """Add to the rows that the source said that it has."""
+        with self.lock:
+            self.expected_rows = (self.expected_rows or 0) + rows
+
+    def skip(self, name: str, reason: str) -> None:
+        """Note a part that could not be read."""
+        with self.lock:
+            self.skipped.append(Skipped(name, reason))
