@@ -66,7 +66,8 @@ def test_a_table_is_registered_created_loaded_and_loaded_again(
 
     first = load(clean_red, server, table)
     rows = "1 row" if ROWS[table] == 1 else f"{ROWS[table]} rows"
-    assert (first.status, first.message) == (1, f"{rows} loaded into load.{table}"), first
+    assert (first.status, first.message.partition(",")[0]) == (1, rows), first
+    assert first.message.endswith(" s, mark none -> 2026-01-05T10:05Z") == (table == COMMIT_TABLE)
     assert (first.inserted, count(clean_red, table)) == (ROWS[table], ROWS[table])
     (source,) = clean_red.query_warehouse(f"SELECT DISTINCT dss_record_source FROM load.{table}")
     assert source[0] == find_table(table).record_source
@@ -158,8 +159,8 @@ def test_a_project_that_cannot_be_read_holds_the_mark_back(clean_red: RedServer,
     create(clean_red, two_projects, COMMIT_TABLE)
     result = load(clean_red, two_projects, COMMIT_TABLE)
     assert (result.status, result.inserted) == (-1, 3)
-    assert result.message.startswith("3 rows loaded into load.load_gitlab_commit")
-    assert "projects that could not be read: 1" in result.message
+    assert result.message.startswith("3 rows, ")
+    assert "mark none -> none" in result.message
     assert any("sandbox/second answered 403" in line for line in [*result.audit, *result.detail])
     assert clean_red.read_parameter(HIGH_WATER_MARK) is None
 
@@ -176,7 +177,7 @@ def test_a_server_that_refuses_every_project_is_an_error(clean_red: RedServer, t
     create(clean_red, two_projects, "load_gitlab_branch")
     result = load(clean_red, two_projects, "load_gitlab_branch")
     assert result.status == -2
-    assert "None of the 2 projects could be read" in result.message
+    assert "Not one of 2 answered with its branches" in result.message
 
 
 def test_a_server_that_does_not_tell_its_time_moves_no_mark(clean_red: RedServer, server: GitLabServer) -> None:
@@ -239,8 +240,38 @@ def test_a_token_without_projects_holds_the_mark_back(clean_red: RedServer, serv
     server.fail_next(Answer(200, "[]"), path="projects")
     result = load(clean_red, server, COMMIT_TABLE)
     assert result.status == -1
-    assert "member of no project" in result.message
+    assert any("member of no project" in line for line in [result.message, *result.audit, *result.detail])
     assert not clean_red.read_parameter(HIGH_WATER_MARK)
+
+
+def test_a_staged_mark_counts_once_it_is_confirmed(clean_red: RedServer, server: GitLabServer) -> None:
+    create(clean_red, server, COMMIT_TABLE)
+    result = load(clean_red, server, COMMIT_TABLE, arguments="staged_mark=True")
+    assert (result.status, result.inserted) == (1, 4), result
+    assert result.message.endswith("mark none -> 2026-01-05T10:05Z staged")
+    assert not clean_red.read_parameter(HIGH_WATER_MARK)
+    assert clean_red.read_parameter(f"{HIGH_WATER_MARK}_next") == MARK
+    assert load(clean_red, server, COMMIT_TABLE, arguments="staged_mark=True").inserted == 4
+    assert run(clean_red, server, "confirm_high_water_marks.py", COMMIT_TABLE).status == 1
+    assert clean_red.read_parameter(HIGH_WATER_MARK) == MARK
+
+
+def test_there_must_be_a_worker(clean_red: RedServer, server: GitLabServer) -> None:
+    create(clean_red, server, COMMIT_TABLE)
+    result = load(clean_red, server, COMMIT_TABLE, arguments="workers=0")
+    assert (result.status, clean_red.read_parameter(HIGH_WATER_MARK)) == (-2, None), result
+    assert "at least one worker" in result.message
+
+
+def test_fewer_branches_than_gitlab_counts_are_a_warning(clean_red: RedServer, server: GitLabServer) -> None:
+    create(clean_red, server, "load_gitlab_branch")
+    page = '[{"name": "main", "commit": null}]'
+    server.fail_next(Answer(200, page, {"X-Next-Page": "", "X-Total": "2"}), path="branches")
+    result = load(clean_red, server, "load_gitlab_branch")
+    assert (result.status, result.inserted) == (-1, 1), result
+    assert any(
+        "where the source said that it has 2" in line for line in [result.message, *result.audit, *result.detail]
+    ), result
 
 
 def test_a_second_table_of_commits_can_have_a_mark_of_its_own(clean_red: RedServer, server: GitLabServer) -> None:

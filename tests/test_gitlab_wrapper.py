@@ -1,5 +1,6 @@
 import logging
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -10,9 +11,10 @@ import requests
 from tests.gitlab_repository import add_commits, git, make_empty_repository, make_repository, make_varied_repository
 from wherescape.api_client import Record
 from wherescape.connectors.gitlab.gitlab_tables import BRANCHES, COMMITS, PROJECTS, TAGS
-from wherescape.connectors.gitlab.gitlab_wrapper import Gitlab, SkippedProject
+from wherescape.connectors.gitlab.gitlab_wrapper import Gitlab
 from wherescape.errors import ApiAnswerInvalid, ApiRefused, ApiUnavailable, DeclarationError
-from wherescape.sandbox.gitlab_server import Answer, GitLabServer
+from wherescape.extraction import Skipped
+from wherescape.sandbox.gitlab_server import Answer, GitLabServer, Query
 from wherescape.tables import Table
 
 
@@ -26,6 +28,13 @@ def server(tmp_path: Path) -> Iterator[GitLabServer]:
 def gitlab(server: GitLabServer) -> Iterator[Gitlab]:
     with Gitlab(server.token, server.url, max_retries=1) as gitlab:
         yield gitlab
+
+
+@pytest.fixture
+def two_projects(tmp_path: Path) -> Iterator[GitLabServer]:
+    repositories = make_varied_repository(tmp_path / "first"), make_varied_repository(tmp_path / "second")
+    with GitLabServer(*repositories) as server:
+        yield server
 
 
 @pytest.fixture
@@ -45,6 +54,12 @@ def test_more_projects_than_a_page_holds_are_all_read(tmp_path: Path) -> None:
     with GitLabServer(*[repository] * 101) as server, Gitlab(server.token, server.url) as gitlab:
         assert [project["id"] for project in gitlab.projects()] == list(range(1, 102))
         assert len(server.requests) == 2
+
+
+def test_what_a_guest_may_not_see_is_null(server: GitLabServer, gitlab: Gitlab) -> None:
+    server.fail_next(Answer(200, '[{"id": 1, "path_with_namespace": "sandbox/varied"}]'), path="projects")
+    (project,) = gitlab.projects()
+    assert (project["default_branch"], project["readme_url"]) == (None, None)
 
 
 def test_branches_carry_their_commit(gitlab: Gitlab, project: Record) -> None:
@@ -71,6 +86,7 @@ def test_a_tags_release_is_carried(server: GitLabServer, gitlab: Gitlab, project
     (tag,) = gitlab.tags(project)
     assert (tag["release_tag_name"], tag["release_description"]) == ("v1", "First")
     assert tag["commit_parent_ids_0"] is None
+    assert {column.source for column in TAGS.columns} <= {*tag, "message", "target", "protected"}
 
 
 def test_commits_are_those_of_the_default_branch(gitlab: Gitlab, project: Record) -> None:
@@ -141,18 +157,20 @@ def test_an_empty_repository_is_no_fault(tmp_path: Path, caplog: pytest.LogCaptu
         (project,) = gitlab.projects()
         assert [*gitlab.branches(project), *gitlab.tags(project), *gitlab.commits(project)] == []
         assert any("commits" in request.path for request in server.requests)
-        assert gitlab.skipped == []
+        assert [*gitlab.all_branches(), *gitlab.all_tags(), *gitlab.all_commits()] == []
+        assert gitlab.extraction.skipped == []
         assert not caplog.records
 
 
-def test_a_repository_that_is_not_said_to_be_empty_counts_as_skipped(
+def test_a_repository_that_is_not_said_to_be_empty_is_refused(
     server: GitLabServer, gitlab: Gitlab, project: Record
 ) -> None:
     server.fail_next(Answer(404, '{"message": "404 Repository Not Found"}'), path="commits")
     del project["empty_repo"]
     project["default_branch"] = None
-    assert list(gitlab.commits(project)) == []
-    assert [skipped.status_code for skipped in gitlab.skipped] == [404]
+    with pytest.raises(ApiRefused) as raised:
+        list(gitlab.commits(project))
+    assert raised.value.status_code == 404
 
 
 def test_a_project_without_repository_is_not_asked(server: GitLabServer, gitlab: Gitlab, project: Record) -> None:
@@ -163,28 +181,66 @@ def test_a_project_without_repository_is_not_asked(server: GitLabServer, gitlab:
 @pytest.mark.parametrize("status", [403, 404])
 @pytest.mark.parametrize("resource", ["branches", "tags", "commits"])
 def test_a_project_that_cannot_be_read_is_named(
-    server: GitLabServer,
-    gitlab: Gitlab,
-    project: Record,
-    caplog: pytest.LogCaptureFixture,
-    status: int,
-    resource: str,
+    two_projects: GitLabServer, caplog: pytest.LogCaptureFixture, status: int, resource: str
 ) -> None:
-    server.fail_next(Answer(status, "{}"), path=resource)
-    assert list(getattr(gitlab, resource)(project)) == []
-    assert gitlab.skipped == [SkippedProject("sandbox/varied", resource, status)]
+    two_projects.fail_next(Answer(status, "{}"), path=f"/projects/1/repository/{resource}", times=10)
+    with Gitlab(two_projects.token, two_projects.url) as gitlab:
+        records = list(getattr(gitlab, f"all_{resource}")())
+        assert {record["project_id"] for record in records} == {2}
+        assert gitlab.extraction.skipped == [Skipped("sandbox/first", f"{status} for its {resource}")]
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
-    assert f"Project sandbox/varied answered {status} for its {resource}" in record.message
+    assert f"sandbox/first answered {status} for its {resource}" in record.message
 
 
 def test_a_project_that_goes_away_half_way_is_named(tmp_path: Path) -> None:
-    repository = make_repository(tmp_path / "long", commits=250)
-    with GitLabServer(repository) as server, Gitlab(server.token, server.url) as gitlab:
-        (project,) = gitlab.projects()
-        server.fail_next(Answer(404, '{"message": "404 Project Not Found"}'), path="commits", after=1)
-        assert len(list(gitlab.commits(project))) == 100
-        assert gitlab.skipped == [SkippedProject("sandbox/long", "commits", 404)]
+    long, short = make_repository(tmp_path / "long", commits=250), make_repository(tmp_path / "short")
+    with GitLabServer(long, short) as server, Gitlab(server.token, server.url) as gitlab:
+        server.fail_next(Answer(404, '{"message": "404 Project Not Found"}'), path="/1/repository/commits", after=1)
+        assert [commit["project_id"] for commit in gitlab.all_commits()] == [1] * 100 + [2] * 3
+        assert gitlab.extraction.skipped == [Skipped("sandbox/long", "404 for its commits")]
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_projects_come_in_order_whatever_the_number_of_workers(tmp_path: Path, workers: int) -> None:
+    repositories = [make_repository(tmp_path / f"p{number}", commits=number) for number in range(1, 11)]
+    with GitLabServer(*repositories) as server, Gitlab(server.token, server.url, workers=workers) as gitlab:
+        read = [(commit["project_id"], commit["title"]) for commit in gitlab.all_commits()]
+    assert read == [(project, f"Commit {number}") for project in range(1, 11) for number in range(project, 0, -1)]
+
+
+class MeetingServer(GitLabServer):
+    """Answers for commits only when all four projects have been asked for."""
+
+    def __init__(self, *repositories: Path) -> None:
+        super().__init__(*repositories)
+        self.all_there = threading.Barrier(4)
+
+    def respond(self, path: str, query: Query, headers: Mapping[str, str]) -> Answer:
+        if path.endswith("commits"):
+            self.all_there.wait(30)
+        return super().respond(path, query, headers)
+
+
+def test_four_projects_are_read_at_once(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "one", commits=1)
+    with MeetingServer(*[repository] * 4) as server, Gitlab(server.token, server.url) as gitlab:
+        assert [commit["project_id"] for commit in gitlab.all_commits()] == [1, 2, 3, 4]
+
+
+def test_a_token_without_projects_is_told(
+    server: GitLabServer, gitlab: Gitlab, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.fail_next(Answer(200, "[]"), path="projects")
+    assert list(gitlab.all_commits()) == []
+    assert gitlab.extraction.skipped == [Skipped("all projects", "the access token's owner is a member of none")]
+    assert "member of no project" in caplog.text
+
+
+@pytest.mark.parametrize(("resource", "total"), [("branches", 3), ("tags", 2), ("commits", None)])
+def test_the_total_that_gitlab_tells_is_expected(gitlab: Gitlab, resource: str, total: int | None) -> None:
+    assert len(list(getattr(gitlab, f"all_{resource}")())) == (total or 4)
+    assert gitlab.extraction.expected_rows == total
 
 
 @pytest.mark.parametrize("status", [403, 404])
@@ -220,8 +276,8 @@ def test_any_other_fault_is_an_error(
 ) -> None:
     server.fail_next(answer, path=resource, times=10)
     with pytest.raises(error):
-        list(getattr(gitlab, resource)(project))
-    assert gitlab.skipped == []
+        list(getattr(gitlab, f"all_{resource}")())
+    assert gitlab.extraction.skipped == []
 
 
 def test_white_space_around_the_token_does_not_matter(server: GitLabServer) -> None:
@@ -230,12 +286,12 @@ def test_white_space_around_the_token_does_not_matter(server: GitLabServer) -> N
 
 
 def test_the_read_starts_at_the_servers_time_of_the_first_answer(server: GitLabServer, gitlab: Gitlab) -> None:
-    assert gitlab.read_started is None
+    assert gitlab.extraction.started is None
     server.now = datetime(2026, 1, 5, 10, 5, tzinfo=UTC)
     (project,) = gitlab.projects()
     server.now = datetime(2026, 1, 5, 11, 5, tzinfo=UTC)
     list(gitlab.commits(project))
-    assert gitlab.read_started == datetime(2026, 1, 5, 10, 5, tzinfo=UTC)
+    assert gitlab.extraction.started == datetime(2026, 1, 5, 10, 5, tzinfo=UTC)
 
 
 def test_a_repository_with_a_tag_on_a_file_is_read(server: GitLabServer, gitlab: Gitlab, tmp_path: Path) -> None:

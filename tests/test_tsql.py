@@ -6,13 +6,14 @@ ODBC driver and through FreeTDS alike.
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlglot
 from sqlglot import exp
 
-from wherescape import WhereScape, dialects, repository, tsql
+from wherescape import Column, Table, WhereScape, dialects, repository, tsql
 from wherescape.errors import RoutineFailed, RoutineMissing
 from wherescape.repository import Routine
 
@@ -154,11 +155,11 @@ ENVIRONMENT = {
 
 
 def connect(
-    monkeypatch: pytest.MonkeyPatch, *answers: list[tuple[Any, ...]]
+    monkeypatch: pytest.MonkeyPatch, *answers: list[tuple[Any, ...]], **variables: str
 ) -> tuple[WhereScape, RecordingConnection]:
     connection = RecordingConnection(list(answers))
     monkeypatch.setattr("pyodbc.connect", lambda *arguments, **options: connection)
-    return WhereScape(ENVIRONMENT), connection
+    return WhereScape(ENVIRONMENT | variables), connection
 
 
 KNOWN = [(4711,)]
@@ -229,12 +230,64 @@ def test_a_routine_that_the_repository_lacks_is_named(monkeypatch: pytest.Monkey
 
 
 def test_rows_travel_as_one_json_document_of_texts(monkeypatch: pytest.MonkeyPatch) -> None:
-    wherescape, connection = connect(monkeypatch)
+    wherescape, connection = connect(monkeypatch, [])
     count = wherescape.push_many_to_target("INSERT INTO [load].[t] ([id], [flag]) VALUES (?, ?)", iter(VALUES))
     assert count == 3
-    [(sql, [document])] = connection.used.executed
+    [(first, _), (sql, [document])] = connection.used.executed
+    assert first == "SELECT TOP (0) [id], [flag] FROM [load].[t]"
     assert sql == tsql.open_json_insert("[load].[t]", ["[id]", "[flag]"])
     assert json.loads(document) == [["1", "1"], ["é😀", None], ["0.10", "2026-01-05T10:05:00.000001"]]
+
+
+ITEMS = Table(
+    "item",
+    (
+        Column("default", "text"),
+        Column("amount", "numeric"),
+        Column("ratio", "double"),
+        Column("flag", "boolean"),
+        Column("at", "timestamp"),
+    ),
+    (),
+    "items api",
+)
+GOOD: dict[str, Any] = {
+    "default": "a\nb",
+    "amount": "0.10",
+    "ratio": 0.5,
+    "flag": False,
+    "at": "2026-01-05T11:05:00+01:00",
+}
+BAD: list[dict[str, Any]] = [
+    {"amount": "0.12345678901"},
+    {"amount": 10**28},
+    {"ratio": float("inf")},
+    {"amount": float("nan")},
+]
+
+
+def test_a_load_keeps_to_what_sql_server_can_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    wherescape, connection = connect(monkeypatch, [], KNOWN, [(0,)], WSL_WORKDIR=str(tmp_path))
+    result = wherescape.load(ITEMS, [GOOD, *BAD])
+    assert (result.inserted, result.rejected) == (1, 4)
+    (first, _), (save, _), (insert, [document]) = connection.used.executed[:3]
+    assert first.startswith("SELECT TOP (0) [default], [amount],")
+    assert save == "IF @@TRANCOUNT > 0 SAVE TRANSACTION wherescape_batch"
+    assert insert.startswith("SET NOCOUNT ON; INSERT INTO load.load_item ([default], [amount],")
+    [row] = json.loads(document)
+    assert row[:6] == ["a\nb", "0.10", "0.5", "0", "2026-01-05T10:05:00", "items api"]
+    lines = (tmp_path / "rejects" / "load_item_12.jsonl").read_text().splitlines()
+    assert [json.loads(line)["column"] for line in lines] == ["amount", "amount", "ratio", "amount"]
+
+
+def test_types_of_a_declaration_are_those_of_sql_server() -> None:
+    types = dialects.SQL_SERVER.types
+    assert (types["text"], types["timestamp"], types["boolean"]) == ("nvarchar(max)", "datetime2", "bit")
+
+
+@pytest.mark.parametrize("text", [tsql.SAVE_BATCH, tsql.UNDO_BATCH, tsql.no_rows("[load].[t]", ["[a]", "[b]"])])
+def test_a_parser_takes_what_surrounds_an_insert(text: str) -> None:
+    assert [parsed for parsed in sqlglot.parse(text, dialect="tsql") if parsed]
 
 
 def _values() -> Iterator[tuple[Any, ...]]:

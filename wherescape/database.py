@@ -11,6 +11,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from wherescape import dialects
+from wherescape.bulk_insert import BulkInsert, rows_to_columns
+from wherescape.concurrency import in_reader_thread
 from wherescape.environment import Login
 from wherescape.errors import ConnectionFailed, DatabaseError, StatementFailed
 from wherescape.redaction import redact
@@ -22,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 LOGIN_TIMEOUT_SECONDS = 30
 IDLE_SECONDS = 60
-BATCH_ROWS = 5_000
+BATCH_ROWS = 2_500
 BATCH_CHARACTERS = 8_000_000
 _LARGEST_BIGINT = 2**63 - 1
 
@@ -33,7 +35,8 @@ class Database:
     """One connection to one database, opened on first use and reused.
 
     A connection that breaks is dropped, so that the next call opens a new one. Safe to share between threads; calls
-    wait for each other. So rows that are inserted must not wait for another thread that asks the same database.
+    wait for each other, but for those of `wherescape.concurrency`'s threads, which get an error instead: an insert may
+    be waiting for what they read.
 
     Arguments:
         login: where it is and who asks.
@@ -44,13 +47,14 @@ class Database:
         self._connection: pyodbc.Connection | None = None
         self._dialect = dialects.OTHER
         self._is_in_transaction = False
+        self._bulk: BulkInsert | None = None
         self._last_used = time.monotonic()
         self._lock = threading.RLock()
 
     @property
     def dialect(self) -> dialects.Dialect:
         """What differs between this database and others; connects to find out."""
-        with self._lock:
+        with self._locked():
             self._connected()
             return self._dialect
 
@@ -137,20 +141,41 @@ class Database:
         Raises:
             ConnectionFailed, StatementFailed: nothing has changed.
         """
-        dialect = self.dialect
         count = 0
-        with self.transaction(f"INSERT INTO {table} ({', '.join(columns)})") as cursor:
-            # Before the first row, so that a table that is missing is found out without one too.
-            statement = dialect.prepare_insert(cursor, table, columns)
+        with self.bulk_insert(table, columns) as bulk:
             for batch in batches(rows):
                 for row in batch:
                     if len(row) != len(columns):
                         raise StatementFailed(
                             f"A row for {table} has {len(row)} values for {len(columns)} columns; none was inserted."
                         )
-                statement.insert(cursor, batch)
+                bulk.send(rows_to_columns(batch))
                 count += len(batch)
         return count
+
+    @contextmanager
+    def bulk_insert(self, table: str, columns: Sequence[str]) -> Iterator[BulkInsert]:
+        """Give what inserts batches into a table; commit when the block ends, roll back when it raises.
+
+        Arguments:
+            table: the table's name as it stands in SQL.
+            columns: the columns' names, likewise.
+
+        Raises:
+            ConnectionFailed, StatementFailed, ValueDoesNotFit: nothing has changed.
+        """
+        dialect = self.dialect
+        with self.transaction(f"INSERT INTO {table} ({', '.join(columns)})") as cursor:
+            # Before the first row, so that a table that is missing is found out without one too.
+            statement = dialect.prepare_insert(cursor, table, columns)
+            bulk = BulkInsert(cursor, self._connected().cursor(), dialect, statement)
+            outer, self._bulk = self._bulk, bulk
+            try:
+                yield bulk
+                bulk.wait()
+            finally:
+                self._bulk = outer
+                bulk.close()
 
     @contextmanager
     def transaction(self, what: str = "") -> Iterator["pyodbc.Cursor"]:
@@ -167,9 +192,11 @@ class Database:
         """
         import pyodbc
 
-        with self._lock:
+        with self._locked():
             connection = self._connected()
             if self._is_in_transaction:
+                if self._bulk is not None:
+                    self._bulk.wait()
                 yield connection.cursor()
                 return
             committing = False
@@ -194,6 +221,23 @@ class Database:
                 raise
             finally:
                 self._is_in_transaction = False
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        if not self._lock.acquire(blocking=not in_reader_thread()):
+            raise StatementFailed(
+                f"Records that are read in parallel asked the {self.login.role} database while it is in use, which may"
+                " be for the insert that waits for them. Ask it before the load."
+            )
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    @property
+    def is_in_transaction(self) -> bool:
+        """Whether a transaction is under way, such as an insert that reads its rows."""
+        return self._is_in_transaction
 
     def close(self) -> None:
         """Close the connection if there is one; it opens again on next use."""
@@ -236,6 +280,8 @@ class Database:
             except pyodbc.Error as error:
                 raise ConnectionFailed(self._explain_no_connection(error)) from error
             self._dialect = dialects.of(str(self._connection.getinfo(pyodbc.SQL_DBMS_NAME)))
+            if self._dialect.longest_parameter:
+                self._connection.maxwrite = self._dialect.longest_parameter
             logger.debug("Connected to the %s database.", self.login.role)
         return self._connection
 

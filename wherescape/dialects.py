@@ -2,10 +2,13 @@
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 from uuid import UUID
 
@@ -18,14 +21,61 @@ if TYPE_CHECKING:
 DataType = Literal["text", "integer", "bigint", "numeric", "double", "boolean", "date", "timestamp", "json"]
 """What the values of a declared column are; each dialect has its own column type for it."""
 
-Rows = Sequence[Sequence[Any]]
+Columns = Sequence[Sequence[Any]]
+"""A batch of rows, turned on its side: the values of each column."""
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What a column of a target holds without changing it.
+
+    Arguments:
+        text_length: characters; None for no limit.
+        whole_digits: digits of a decimal before the point.
+        decimals: digits of a decimal behind the point; -2 for whole hundreds.
+        fraction_digits: digits of a second's fraction.
+        has_time: whether moments keep their time of day.
+        keeps_offset: whether a moment needs its offset to be understood.
+        binary_digits: of the significand, where numbers are kept as float; None for decimals and integers.
+        not_finite: whether numbers may be NaN or infinite.
+    """
+
+    text_length: int | None = None
+    whole_digits: int = 131_072
+    decimals: int = 16_383
+    fraction_digits: int = 6
+    has_time: bool = True
+    keeps_offset: bool = False
+    binary_digits: int | None = None
+    not_finite: bool = True
+
+    @property
+    def limits_digits(self) -> bool:
+        """Whether it is a column of decimals with a precision and scale of its own."""
+        return (self.whole_digits, self.decimals) != (131_072, 16_383)
+
+
+@dataclass(frozen=True)
+class Savepoint:
+    """The statements by which one refused batch can be undone, and not the whole transaction."""
+
+    make: str
+    undo: str
+    release: str
 
 
 class PreparedInsert(Protocol):
     """An insert into one table, ready for batch after batch."""
 
-    def insert(self, cursor: "pyodbc.Cursor", rows: Rows) -> None:
-        """Insert a batch of rows; raises the driver's error or ValueDoesNotFit."""
+    @property
+    def capacities(self) -> Sequence[Capacity] | None:
+        """What each of its columns holds; None if only the dialect can tell."""
+
+    def encode(self, columns: Columns) -> Any:
+        """Return a batch as `execute` sends it; raises ValueDoesNotFit."""
+
+    def execute(self, cursor: "pyodbc.Cursor", encoded: Any) -> None:
+        """Insert a batch; raises the driver's error."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +88,10 @@ class Dialect:
         types: the column type for each type that a Column can declare.
         prepare_insert: (cursor, table, columns) to a PreparedInsert; table and columns as they stand in SQL.
         bind_utc: an aware moment in UTC to what is sent for it as a parameter.
+        savepoint: None where a refused batch ends the transaction.
+        capacities: what columns of the above types hold, where they limit it.
+        longest_parameter: bytes of a parameter that pyodbc hands over at once; 0 for what the driver says. In pieces,
+            a batch waits a hundred times for its turn among Python's threads.
     """
 
     name: str
@@ -45,6 +99,9 @@ class Dialect:
     types: Mapping[DataType, str]
     prepare_insert: Callable[["pyodbc.Cursor", str, Sequence[str]], PreparedInsert]
     bind_utc: Callable[[datetime], object] = lambda moment: moment.replace(tzinfo=None)
+    savepoint: Savepoint | None = None
+    capacities: Mapping[DataType, Capacity] = field(default_factory=dict)
+    longest_parameter: int = 0
 
     def quote(self, identifier: str) -> str:
         """Quote a name, so that a column may be called `default` or `order`."""
@@ -66,57 +123,86 @@ def of(dbms_name: str) -> Dialect:
 
 
 class _ArrayInsert:
-    """One array parameter for each column: `INSERT … SELECT * FROM unnest(?::bigint[], ?::text[])`.
+    """One array parameter for each column: `INSERT … SELECT unnest(?::bigint[]), unnest(?::text[])`.
 
     A set of any size is one round trip, and far below psqlODBC's limit of 7,498 parameters a statement.
     """
 
     def __init__(self, cursor: "pyodbc.Cursor", table: str, columns: Sequence[str]) -> None:
         self.columns = columns
-        self.types = _array_elements(cursor, table, columns)
+        types = _column_types(cursor, table, columns)
+        self.capacities = [_capacity(column_type) for column_type in types]
+        self.elements = [_array_element(column_type) for column_type in types]
         # unnest would take an array of arrays apart, so a column of arrays travels as texts.
-        nested = [element.endswith("[]") for element in self.types]
-        arrays = ", ".join(
-            f"?::{'text' if is_array else element}[]" for element, is_array in zip(self.types, nested, strict=True)
+        values = ", ".join(
+            f"unnest(?::text[])::{element}" if element.endswith("[]") else f"unnest(?::{element}[])"
+            for element in self.elements
         )
-        names = [f"c{number}" for number in range(len(columns))]
-        selected = ", ".join(
-            f"{name}::{element}" if is_array else name
-            for name, element, is_array in zip(names, self.types, nested, strict=True)
-        )
-        self.sql = (
-            f"INSERT INTO {table} ({', '.join(columns)})"
-            f" SELECT {selected} FROM unnest({arrays}) AS u({', '.join(names)})"
-        )
+        # In the select list, since the server materializes what stands in FROM.
+        self.sql = f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values}"
 
-    def insert(self, cursor: "pyodbc.Cursor", rows: Rows) -> None:
-        values = zip(*rows, strict=True)
-        cursor.execute(
-            self.sql,
-            [
-                _array_literal(column, values, element)
-                for column, values, element in zip(self.columns, values, self.types, strict=True)
-            ],
-        )
+    def encode(self, columns: Columns) -> list[str]:
+        return [
+            _array_literal(name, values, element)
+            for name, values, element in zip(self.columns, columns, self.elements, strict=True)
+        ]
+
+    def execute(self, cursor: "pyodbc.Cursor", encoded: list[str]) -> None:
+        cursor.execute(self.sql, encoded)
 
 
-def _array_elements(cursor: "pyodbc.Cursor", table: str, columns: Sequence[str]) -> list[str]:
-    """Return the type that each column's values are sent as; asks the catalog, for which no right is needed."""
+def _column_types(cursor: "pyodbc.Cursor", table: str, columns: Sequence[str]) -> list[str]:
+    """Return each column's type with its length, of a domain the type below it; any user may ask the catalog."""
     rows = cursor.execute(
-        "SELECT attname, pg_catalog.format_type(atttypid, NULL) FROM pg_catalog.pg_attribute"
+        "SELECT attname, CASE WHEN typtype = 'd' THEN pg_catalog.format_type(typbasetype, typtypmod)"
+        " ELSE pg_catalog.format_type(atttypid, atttypmod) END"
+        " FROM pg_catalog.pg_attribute JOIN pg_catalog.pg_type ON pg_type.oid = atttypid"
         " WHERE attrelid = CAST(? AS regclass) AND attnum > 0 AND NOT attisdropped",
         (table,),
     ).fetchall()
     types = {str(row[0]): str(row[1]) for row in rows}
     # A column that is not there is left to the INSERT to refuse.
-    return [_array_element(types.get(_folded(column), "text")) for column in columns]
+    return [types.get(_folded(column), "text") for column in columns]
+
+
+_WITH_LENGTH = re.compile(r"(?P<name>[^(]*)\((?P<first>\d+)(?:,(?P<second>-?\d+))?\)(?P<rest>.*)")
+
+
+_CAPACITIES = {
+    "real": Capacity(binary_digits=24),
+    "double precision": Capacity(binary_digits=53),
+    "date": Capacity(has_time=False),
+    "timestamp with time zone": Capacity(keeps_offset=True),
+}
+
+
+def _capacity(column_type: str) -> Capacity:
+    if column_type in _CAPACITIES:
+        return _CAPACITIES[column_type]
+    match = _WITH_LENGTH.fullmatch(column_type)
+    if match is None or match["rest"].endswith("[]"):
+        return Capacity()
+    length, scale = int(match["first"]), int(match["second"] or 0)
+    if match["name"].startswith("character"):
+        return Capacity(text_length=length)
+    if match["name"] == "numeric":
+        return Capacity(whole_digits=length - scale, decimals=scale)
+    if match["name"].startswith("time"):
+        return Capacity(fraction_digits=length, keeps_offset=match["rest"] == " with time zone")
+    return Capacity()
 
 
 def _array_element(column_type: str) -> str:
-    # A cast to varchar(n) or bit(n) would cut a value without a word; inserting a longer one is refused.
-    if column_type.startswith("character") or column_type in ("name", '"char"'):
+    """Return the type that a column's values are sent as.
+
+    Without a length, since a cast to varchar(n), numeric(p,s) or bit(n) changes a value without a word, where
+    inserting one that does not fit is refused.
+    """
+    match = _WITH_LENGTH.fullmatch(column_type)
+    name = match["name"].rstrip() + match["rest"] if match else column_type
+    if name.startswith("character") and not name.endswith("[]") or name in ("name", '"char"', "bpchar"):
         return "text"
-    return "bit varying" if column_type == "bit" else column_type
+    return "bit varying" if name == "bit" else name
 
 
 def _folded(identifier: str) -> str:
@@ -127,25 +213,44 @@ def _folded(identifier: str) -> str:
 
 
 def _array_literal(column: str, values: Sequence[Any], element: str) -> str:
-    parts = []
-    for number, value in enumerate(values, start=1):
-        if value is None:
-            parts.append("NULL")
-            continue
-        try:
-            text = _text(value, element)
-        except (TypeError, OverflowError, ValueError):
-            raise ValueDoesNotFit(
-                f"Column {column}: the {type(value).__name__} in row {number} of a batch cannot be stored as {element}"
-                " exactly; nothing was inserted."
-            ) from None
-        if "\0" in text:
-            raise ValueDoesNotFit(
-                f"Column {column}: the text of row {number} of a batch holds a NUL character, which PostgreSQL cannot"
-                " store."
-            )
-        parts.append('"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"')
-    return "{" + ",".join(parts) + "}"
+    """Write a column as the text of an array, at once where all values are of one kind."""
+    kinds = set(map(type, values))
+    kinds.discard(NoneType)
+    kind = kinds.pop() if len(kinds) == 1 else None
+    is_json = element in ("json", "jsonb")
+    if kind is str:
+        joined = "".join(filter(None, values))
+        if "\0" not in joined:
+            if "\\" in joined or '"' in joined:
+                values = [value and value.replace("\\", "\\\\").replace('"', '\\"') for value in values]
+            return "{" + ",".join(["NULL" if value is None else f'"{value}"' for value in values]) + "}"
+    elif kind in (int, float, bool) and not is_json:
+        # Python does not write integers of more than 4,300 digits.
+        with suppress(ValueError):
+            return "{" + ",".join(map(repr, values)).replace("None", "NULL") + "}"
+    elif kind is date and not is_json or kind is Decimal and element == "numeric":
+        return "{" + ",".join(map(str, values)).replace("None", "NULL") + "}"
+    elif kind is datetime and not is_json and all(value is None or value.tzinfo is None for value in values):
+        return "{" + ",".join(["NULL" if value is None else value.isoformat() for value in values]) + "}"
+    return "{" + ",".join(_array_part(column, number, value, element) for number, value in enumerate(values, 1)) + "}"
+
+
+def _array_part(column: str, number: int, value: Any, element: str) -> str:
+    if value is None:
+        return "NULL"
+    try:
+        text = _text(value, element)
+    except (TypeError, OverflowError, ValueError):
+        raise ValueDoesNotFit(
+            f"Column {column}: the {type(value).__name__} in row {number} of a batch cannot be stored as {element}"
+            " exactly; nothing was inserted."
+        ) from None
+    if "\0" in text:
+        raise ValueDoesNotFit(
+            f"Column {column}: the text of row {number} of a batch holds a NUL character, which PostgreSQL cannot"
+            " store."
+        )
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _text(value: Any, element: str = "") -> str:
@@ -196,13 +301,21 @@ class _JsonInsert:
 
     def __init__(self, cursor: "pyodbc.Cursor", table: str, columns: Sequence[str]) -> None:
         self.sql = tsql.open_json_insert(table, columns)
+        cursor.execute(tsql.no_rows(table, columns)).fetchall()
+        self.capacities = None
 
-    def insert(self, cursor: "pyodbc.Cursor", rows: Rows) -> None:
-        document = [[_json_text(value) for value in row] for row in rows]
+    def encode(self, columns: Columns) -> str:
+        return json.dumps(list(zip(*(_json_texts(values) for values in columns), strict=True)), ensure_ascii=False)
+
+    def execute(self, cursor: "pyodbc.Cursor", encoded: str) -> None:
         # NOCOUNT and draining: without them Driver 18 hides an error behind a first result.
-        cursor.execute(self.sql, (json.dumps(document, ensure_ascii=False),))
+        cursor.execute(self.sql, (encoded,))
         while cursor.nextset():
             pass
+
+
+def _json_texts(values: Sequence[Any]) -> Sequence[str | None]:
+    return values if set(map(type, values)) <= {str, NoneType} else [_json_text(value) for value in values]
 
 
 def _json_text(value: Any) -> str | None:
@@ -229,9 +342,13 @@ class _RowInsert:
 
     def __init__(self, cursor: "pyodbc.Cursor", table: str, columns: Sequence[str]) -> None:
         self.sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+        self.capacities = None
 
-    def insert(self, cursor: "pyodbc.Cursor", rows: Rows) -> None:
-        cursor.executemany(self.sql, [[_plain(value) for value in row] for row in rows])
+    def encode(self, columns: Columns) -> list[tuple[Any, ...]]:
+        return list(zip(*([_plain(value) for value in values] for values in columns), strict=True))
+
+    def execute(self, cursor: "pyodbc.Cursor", encoded: list[tuple[Any, ...]]) -> None:
+        cursor.executemany(self.sql, encoded)
 
 
 def _plain(value: Any) -> Any:
@@ -259,6 +376,10 @@ POSTGRESQL = Dialect(
     _ArrayInsert,
     # With its offset it is right for a timestamp with time zone whatever the session's, and for one without as well.
     lambda moment: moment.isoformat(" "),
+    Savepoint(
+        "SAVEPOINT wherescape_batch", "ROLLBACK TO SAVEPOINT wherescape_batch", "RELEASE SAVEPOINT wherescape_batch"
+    ),
+    longest_parameter=2**30,
 )
 SQL_SERVER = Dialect(
     "SQL Server",
@@ -275,6 +396,11 @@ SQL_SERVER = Dialect(
         "json": "nvarchar(max)",
     },
     _JsonInsert,
+    savepoint=Savepoint(tsql.SAVE_BATCH, tsql.UNDO_BATCH, ""),
+    capacities={
+        "numeric": Capacity(whole_digits=28, decimals=10, not_finite=False),
+        "double": Capacity(not_finite=False),
+    },
 )
 OTHER = Dialect(
     "other",
@@ -291,4 +417,10 @@ OTHER = Dialect(
         "json": "varchar(4000)",
     },
     _RowInsert,
+    capacities={
+        "text": Capacity(text_length=4_000),
+        "numeric": Capacity(whole_digits=28, decimals=10, not_finite=False),
+        "double": Capacity(not_finite=False),
+        "json": Capacity(text_length=4_000),
+    },
 )

@@ -9,11 +9,14 @@ WhereScapeError
 │   ├── RoutineFailed           a callable routine answered with an error
 │   ├── RoutineMissing          this release of RED does not have the routine
 │   ├── ParameterTooLong        a parameter's name or value does not fit
-│   └── TableNotRegistered      RED knows no load or stage table of that name
+│   ├── TableNotRegistered      RED knows no load or stage table of that name
+│   └── MarkNotMoved            rows are loaded, but the next load reads them again
 ├── DeclarationError            a table, column or name is declared in a way that cannot work
 │   └── UnknownTableKind        a connector cannot tell what to load from the load table's name
 ├── LoadError                   records could not be loaded; the table is as it was before
-│   └── ValueDoesNotFit         one value does not fit its column
+│   ├── ValueDoesNotFit         one value does not fit its column
+│   ├── TooManyRejects          more rows do not fit than the load may reject
+│   └── RejectsNotKept          a row does not fit, and the reject file cannot be written
 ├── ApiError                    an API did not give what it promises
 │   ├── ApiRefused              401, 403, 404 and other answers that a retry does not mend
 │   ├── ApiUnavailable          no connection, time-outs or 5xx, after all retries
@@ -66,6 +69,10 @@ class TableNotRegistered(RepositoryError):
     """RED knows no load or stage table of that name."""
 
 
+class MarkNotMoved(RepositoryError):
+    """The rows are loaded, but the high-water mark stays: the next load reads them again."""
+
+
 class DeclarationError(WhereScapeError):
     """A table, column or name is declared in a way that cannot work."""
 
@@ -80,6 +87,14 @@ class LoadError(WhereScapeError):
 
 class ValueDoesNotFit(LoadError):
     """One value does not fit its column."""
+
+
+class TooManyRejects(LoadError):
+    """More rows do not fit than the load may reject."""
+
+
+class RejectsNotKept(LoadError):
+    """A row does not fit, and the reject file cannot be written."""
 
 
 class ApiError(WhereScapeError):

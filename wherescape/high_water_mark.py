@@ -1,49 +1,149 @@
 """How far the last load came: a moment kept in a RED parameter."""
 
 import logging
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+
+from wherescape.errors import ParameterTooLong
+from wherescape.repository import PARAMETER_NAME_LENGTH
 
 if TYPE_CHECKING:
     from wherescape.wherescape import WhereScape
 
 logger = logging.getLogger(__name__)
 
+PREFIX = "HWM_"
+STAGED = "_next"
 
-def read_high_water_mark(wherescape: "WhereScape", name: str, lookback: timedelta = timedelta()) -> datetime | None:
+
+@dataclass(frozen=True)
+class HighWaterMark:
+    """A high-water mark, as it stood when it was read.
+
+    Arguments:
+        name: the RED parameter that keeps it.
+        before: what it held, in UTC; None if it held nothing that can be used.
+        since: from when on to read the source: `before` and a lookback earlier; None for a full load.
+        is_staged: whether the next mark waits under `{name}_next` until the job confirms it.
+    """
+
+    name: str
+    before: datetime | None
+    since: datetime | None
+    is_staged: bool = False
+
+
+def read_high_water_mark(
+    wherescape: "WhereScape", name: str = "", lookback: timedelta = timedelta(), *, is_staged: bool = False
+) -> HighWaterMark:
     """Read a high-water mark.
+
+    A parameter that is missing, empty or unreadable means a full load, which is said at INFO. What an earlier run
+    staged and nobody confirmed is dropped: this load reads it again.
 
     Arguments:
         wherescape: gives access to the parameter.
-        name: the RED parameter that holds the mark.
+        name: the RED parameter; `HWM_` and the load table's name when left out.
         lookback: how much earlier to start, for sources that change old rows; subtracted here, never when writing.
+        is_staged: whether the next mark is to be confirmed at the end of the job.
+
+    Raises:
+        ParameterTooLong: the name does not fit; nothing was loaded yet.
+    """
+    name = name or PREFIX + wherescape.table
+    longest = name + STAGED if is_staged else name
+    if len(longest) > PARAMETER_NAME_LENGTH:
+        raise ParameterTooLong(
+            f"The high-water mark's parameter {longest!r} has {len(longest)} characters; RED keeps"
+            f" {PARAMETER_NAME_LENGTH}. Give the mark a shorter name."
+        )
+    if is_staged and wherescape.read_parameter(name + STAGED):
+        wherescape.write_parameter(name + STAGED, "")
+    before = _moment(name, wherescape.read_parameter(name).strip())
+    try:
+        since = before - lookback if before else None
+    except OverflowError:
+        since = None
+    return HighWaterMark(name, before, since, is_staged)
+
+
+def write_high_water_mark(wherescape: "WhereScape", mark: HighWaterMark, moment: datetime) -> None:
+    """Write a mark with its offset, or stage it, after the load's data is committed.
+
+    Arguments:
+        wherescape: gives access to the parameter.
+        mark: which.
+        moment: aware; no later than the moment at which the extraction started.
+    """
+    value = moment.astimezone(UTC).isoformat()
+    if mark.is_staged:
+        wherescape.write_parameter(mark.name + STAGED, value, f"{_staged_by(wherescape)}, to be confirmed at its end.")
+    else:
+        wherescape.write_parameter(mark.name, value, "High-water mark of the last complete load.")
+
+
+def confirm_high_water_marks(*names: str, wherescape: "WhereScape | None" = None) -> list[str]:
+    """Make staged marks the ones that the next loads start from: the last task of a job, when all has succeeded.
+
+    A load table is emptied at each start. A mark that moved before the procedures behind the load have taken its rows
+    would lose them; so the load stages its mark, and this confirms it.
+
+    Arguments:
+        names: the RED parameters; left out, all those that this job staged.
+        wherescape: made from the environment when left out.
 
     Returns:
-        An aware moment in UTC, or None for a full load: the parameter is missing, empty or unreadable, which is said
-        at INFO.
+        The names of the marks that were confirmed.
     """
-    text = wherescape.read_parameter(name).strip()
+    from wherescape.wherescape import WhereScape
+
+    wherescape = wherescape or WhereScape()
+    confirmed = []
+    for name in names or _staged_names(wherescape):
+        moment = wherescape.read_parameter(name + STAGED)
+        if not moment:
+            logger.info("The high-water mark %s is not staged; it stays.", name)
+            continue
+        wherescape.write_parameter(name, moment, "High-water mark of the last complete load.")
+        wherescape.write_parameter(name + STAGED, "")
+        logger.info("The high-water mark %s is confirmed: %s.", name, moment)
+        confirmed.append(name)
+    count = len(confirmed)
+    wherescape.main_message = f"{'1 high-water mark' if count == 1 else f'{count} high-water marks'} confirmed"
+    return confirmed
+
+
+def mark_text(moment: datetime | None) -> str:
+    """Say a mark: `2026-01-05T10:05Z`, with seconds where there are any; `none` for None."""
+    if moment is None:
+        return "none"
+    precision = "seconds" if moment.second or moment.microsecond else "minutes"
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec=precision) + "Z"
+
+
+def _moment(name: str, text: str) -> datetime | None:
     if not text:
         logger.info("Parameter %s holds no high-water mark: full load.", name)
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        if moment.tzinfo is None:
+            # What an older library wrote was the server's local time; a guess could skip rows.
+            logger.info("Parameter %s holds %s without an offset from UTC: full load.", name, text[:40])
+            return None
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         logger.info("Parameter %s holds %r, which is no ISO 8601 moment: full load.", name, text[:40])
         return None
-    if moment.tzinfo is None:
-        # What an older library wrote was the server's local time; a guess could skip rows.
-        logger.info("Parameter %s holds %s without an offset from UTC: full load.", name, text)
-        return None
-    return moment.astimezone(UTC) - lookback
 
 
-def write_high_water_mark(wherescape: "WhereScape", name: str, moment: datetime) -> None:
-    """Write a high-water mark with its offset, after the load's data is committed.
+def _staged_names(wherescape: "WhereScape") -> list[str]:
+    staged = [name for name in wherescape.parameter_names() if name.endswith(STAGED)]
+    mine = _staged_by(wherescape)
+    pairs = [(name, *wherescape.read_parameter(name, include_comment=True)) for name in sorted(staged)]
+    return [name.removesuffix(STAGED) for name, value, comment in pairs if value and comment.startswith(mine)]
 
-    Arguments:
-        wherescape: gives access to the parameter.
-        name: the RED parameter that holds the mark.
-        moment: an aware moment; no later than the moment at which the extraction started.
-    """
-    wherescape.write_parameter(name, moment.astimezone(UTC).isoformat(), "High-water mark of the last complete load.")
+
+def _staged_by(wherescape: "WhereScape") -> str:
+    return f"Staged by job {wherescape.job_key} {wherescape.job_name}"

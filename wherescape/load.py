@@ -1,152 +1,242 @@
-"""Records in, load table out."""
+"""Records in, load table out: convert, mask, insert, reject. Knows nothing of any API, nor of RED."""
 
-import json
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
-from typing import Any
-from uuid import UUID
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
+from wherescape.bulk_insert import Batch, BulkInsert, Refusal
 from wherescape.database import Database
-from wherescape.errors import ValueDoesNotFit
-from wherescape.tables import Column, Table
+from wherescape.drift import Drift
+from wherescape.errors import TooManyRejects
+from wherescape.extraction import Timeline
+from wherescape.masks import Masker
+from wherescape.record_batches import Record, RecordBatch, batches_of
+from wherescape.rejects import RejectFile
+from wherescape.tables import Table
+from wherescape.values import convert
 
-Record = Mapping[str, Any]
-LONGEST_NUMBER = 1_000
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
-class LoadResult:
-    """What a load did.
+class RejectLimits:
+    """How many rows may be rejected before a load fails: it must exceed both.
 
     Arguments:
-        inserted: rows that are now in the load table because of it.
-        seconds: how long it took, from the first record to the commit.
+        rows: a number of rows.
+        share: of the rows that were read so far, from 0 to 1.
     """
 
-    inserted: int
-    seconds: float
+    rows: int = 100
+    share: float = 0.05
+
+    def of(self, read: int) -> int:
+        """Return how many of some rows may be rejected."""
+        return max(self.rows, int(self.share * read))
+
+
+@dataclass
+class Tally:
+    """What a load has done so far.
+
+    Attributes:
+        read: records that came.
+        inserted: rows in the table, once the transaction is committed.
+        rejected: rows in the reject file.
+        nulls: NULLs of the inserted rows, by column.
+        rejected_by_column: rejected rows by the column that they do not fit; under an empty name if that is unknown.
+        largest_mark: the largest value of the table's `high_water_mark` column among the inserted rows, in UTC.
+        batches: when batches were inserted.
+        drift: how the records differ from the declaration.
+    """
+
+    drift: Drift
+    read: int = 0
+    inserted: int = 0
+    rejected: int = 0
+    nulls: Counter[str] = field(default_factory=Counter)
+    rejected_by_column: Counter[str] = field(default_factory=Counter)
+    largest_mark: datetime | None = None
+    batches: Timeline = field(default_factory=Timeline)
 
 
 def load_records(
-    database: Database, full_name: str, table: Table, records: Iterable[Record], started: datetime
-) -> LoadResult:
+    database: Database,
+    full_name: str,
+    table: Table,
+    records: "Iterable[Record] | pd.DataFrame",
+    *,
+    started: datetime,
+    rejects: RejectFile,
+    limits: RejectLimits,
+    masker: Masker,
+    tally: Tally,
+    on_progress: Callable[[], object] = lambda: None,
+) -> None:
     """Insert records into a load table, all in one transaction.
+
+    The records are read in the calling thread, while a thread of its own inserts the batch before.
 
     Arguments:
         database: where the load table is.
         full_name: the load table's schema and name as they stand in SQL.
         table: the declaration.
-        records: dicts; read as they are inserted. A key that is missing becomes NULL.
+        records: dicts, read as they are inserted, or a DataFrame. A field that is missing becomes NULL.
         started: aware; becomes `dss_load_date`.
+        rejects: where rows go that do not fit.
+        limits: how many may.
+        masker: masks the columns that are declared so.
+        tally: kept up to date, also if the load fails.
+        on_progress: called after each batch.
 
     Raises:
-        ValueDoesNotFit: a value does not fit its column; nothing was inserted.
-        DatabaseError: nothing was inserted.
+        LoadError, DatabaseError, and whatever the records raise: nothing was inserted.
     """
-    begin = time.monotonic()
     quote = database.dialect.quote
     names = [quote(column.name) for column in table.all_columns]
-    inserted = database.insert(full_name, names, rows_of(table, records, started))
-    return LoadResult(inserted, time.monotonic() - begin)
+    with _closed_at_the_end(records), database.bulk_insert(full_name, names) as bulk:
+        load = _Load(bulk, table, started, rejects, limits, masker, tally)
+        for batch in batches_of(records):
+            load.send(batch)
+            on_progress()
+        load.settle()
+        rejects.sync()
+    on_progress()
 
 
-def rows_of(table: Table, records: Iterable[Record], started: datetime) -> Iterator[tuple[Any, ...]]:
-    """Turn records into rows in column order, every value in its column's type."""
-    readers = [(column, _READERS[column.data_type]) for column in table.columns]
-    tail = (table.record_source, started.astimezone(UTC).replace(tzinfo=None))
-    for number, record in enumerate(records, start=1):
-        values = [_read(column, reader, record.get(column.source), number) for column, reader in readers]
-        yield (*values, *tail)
+def _closed_at_the_end(records: object) -> AbstractContextManager[object]:
+    """Close a generator when the load is over, so that what it reads from is not left open after an error."""
+    return closing(records) if isinstance(records, Generator) else nullcontext()
 
 
-def _read(column: Column, reader: Callable[[Any], Any], value: Any, number: int) -> Any:
-    if value is None:
-        return None
-    try:
-        return reader(value)
-    except (ValueError, TypeError, InvalidOperation, OverflowError):
-        shown = repr(value)
-        raise ValueDoesNotFit(
-            f"Record {number}: {shown[:80] + '...' if len(shown) > 80 else shown} does not fit column {column.name},"
-            f" a {column.data_type}. Nothing was loaded; correct the value at the source or the column's type."
-        ) from None
+@dataclass
+class _Sent:
+    """A batch on its way: what was converted of it, and where each row came from."""
+
+    result: "Future[Batch]"
+    columns: list[Sequence[Any]]
+    rows: Sequence[int]
+    batch: RecordBatch
+    first: int
 
 
-def as_text(value: Any) -> str:
-    """Return text as it is, and anything else as JSON."""
-    return value if isinstance(value, str) else as_json(value)
+class _Load:
+    def __init__(
+        self,
+        bulk: BulkInsert,
+        table: Table,
+        started: datetime,
+        rejects: RejectFile,
+        limits: RejectLimits,
+        masker: Masker,
+        tally: Tally,
+    ) -> None:
+        self._bulk = bulk
+        self._table = table
+        self._capacities = bulk.capacities([column.data_type for column in table.all_columns])
+        [self._load_date], _ = convert([started], "timestamp", self._capacities[-1])
+        self._rejects = rejects
+        self._limits = limits
+        self._masker = masker
+        self._tally = tally
+        self._sent: _Sent | None = None
+
+    def send(self, batch: RecordBatch) -> None:
+        """Convert a batch, reject what does not fit, and send the rest on its way."""
+        tally = self._tally
+        first = tally.read
+        tally.read += batch.rows
+        tally.drift.observe(batch)
+        columns, unfit = self._convert(batch)
+        rows: Sequence[int] = range(batch.rows)
+        if unfit:
+            # The reject file keeps the records' order.
+            self.settle()
+            for row, (column, reason) in sorted(unfit.items()):
+                self._reject(batch, first, row, column, reason)
+            rows = [row for row in rows if row not in unfit]
+            columns = [[values[row] for row in rows] for values in columns]
+        if rows:
+            constant = [self._table.record_source] * len(rows), [self._load_date] * len(rows)
+            may_refuse = max(1, self._limits.of(tally.read) - tally.rejected + 1)
+            result = self._bulk.send([*columns, *constant], may_refuse)
+            self.settle()
+            self._sent = _Sent(result, columns, rows, batch, first)
+
+    def settle(self) -> None:
+        """Wait for the batch that was sent last, and count it."""
+        if self._sent is None:
+            return
+        sent, self._sent = self._sent, None
+        done = sent.result.result()
+        for refusal in done.refusals:
+            self._reject(sent.batch, sent.first, sent.rows[refusal.row], None, _reason(refusal))
+        tally = self._tally
+        tally.inserted += done.rows - len(done.refusals)
+        tally.batches.add(done.at, done.seconds, done.rows - len(done.refusals))
+        refused = {refusal.row for refusal in done.refusals}
+        for column, values in zip(self._table.columns, sent.columns, strict=True):
+            if refused:
+                values = [value for row, value in enumerate(values) if row not in refused]
+            tally.nulls[column.name] += values.count(None)
+            if column.name == self._table.high_water_mark:
+                tally.largest_mark = _largest(tally.largest_mark, values)
+
+    def _convert(self, batch: RecordBatch) -> tuple[list[Sequence[Any]], dict[int, tuple[str | None, str]]]:
+        columns: list[Sequence[Any]] = []
+        unfit: dict[int, tuple[str | None, str]] = {
+            row: (None, f"A {type(came).__name__} came where a dict was due.")
+            for row, came in batch.no_records.items()
+        }
+        sources = [column.source for column in self._table.columns]
+        for column, capacity, values in zip(
+            self._table.columns, self._capacities, batch.columns(sources), strict=False
+        ):
+            if column.mask:
+                values, reasons = self._masker.mask(column.mask, values)
+            else:
+                values, reasons = convert(values, column.data_type, capacity)
+            columns.append(values)
+            for row, reason in reasons.items():
+                unfit.setdefault(row, (column.name, f"Column {column.name}: {reason}."))
+        return columns, unfit
+
+    def _reject(self, batch: RecordBatch, first: int, row: int, column: str | None, reason: str) -> None:
+        tally = self._tally
+        self._rejects.add(first + row + 1, column, reason, batch.record(row))
+        tally.rejected += 1
+        tally.rejected_by_column[column or ""] += 1
+        if tally.rejected > self._limits.of(tally.read):
+            raise TooManyRejects(
+                f"More than {self._limits.of(tally.read):,} of {tally.read:,} rows do not fit, so nothing was loaded:"
+                f" {by_column(tally)}. See {self._rejects.path}; mend the source or the declaration, or raise"
+                " max_rejected and max_rejected_share."
+            )
 
 
-def as_json(value: Any) -> str:
-    """Return the text of a JSON document; dates, moments and decimals in it become texts."""
-    return json.dumps(value, ensure_ascii=False, default=_json_text)
+def by_column(tally: Tally) -> str:
+    """Say how many rows were rejected for which column."""
+    return ", ".join(
+        f"{f'column {name}' if name else 'as a whole'} {count:,}"
+        for name, count in tally.rejected_by_column.most_common()
+    )
 
 
-def _json_text(value: Any) -> str:
-    if isinstance(value, (date, Decimal, UUID)):
-        return str(value)
-    raise TypeError(value)
+def _reason(refusal: Refusal) -> str:
+    return f"The database refused it: {' '.join(str(part) for part in refusal.error.args)}"
 
 
-def as_whole_number(value: Any) -> int:
-    """Return an int; refuses fractions."""
-    number = as_decimal(value)
-    if not number.is_finite() or number.adjusted() > LONGEST_NUMBER:
-        raise ValueError(value)
-    if number != number.to_integral_value():
-        raise ValueError(value)
-    return int(number)
-
-
-def as_decimal(value: Any) -> Decimal:
-    """Return a Decimal that is exactly the number's shortest text."""
-    if isinstance(value, bool):
-        raise TypeError(value)
-    return Decimal(str(value))
-
-
-def as_double(value: Any) -> float:
-    """Return a float."""
-    if isinstance(value, bool):
-        raise TypeError(value)
-    return float(value)
-
-
-def as_boolean(value: Any) -> bool:
-    """Return a bool from a bool or the texts `true` and `false`."""
-    if isinstance(value, str) and value.lower() in ("true", "false"):
-        return value.lower() == "true"
-    if isinstance(value, bool):
-        return value
-    raise TypeError(value)
-
-
-def as_date(value: Any) -> date:
-    """Return a date from a date or an ISO 8601 text."""
-    if isinstance(value, datetime):
-        raise TypeError(value)
-    return value if isinstance(value, date) else date.fromisoformat(value)
-
-
-def as_timestamp(value: Any) -> datetime:
-    """Return a naive datetime in UTC from a datetime, a date or an ISO 8601 text; no offset is taken as UTC."""
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return datetime(value.year, value.month, value.day)
-    moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-    return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
-
-
-_READERS: Mapping[str, Callable[[Any], Any]] = {
-    "text": as_text,
-    "integer": as_whole_number,
-    "bigint": as_whole_number,
-    "numeric": as_decimal,
-    "double": as_double,
-    "boolean": as_boolean,
-    "date": as_date,
-    "timestamp": as_timestamp,
-    "json": as_json,
-}
+def _largest(largest: datetime | None, values: Sequence[Any]) -> datetime | None:
+    moments = [value for value in values if value is not None]
+    if not moments:
+        return largest
+    moment = max(moments)
+    if not isinstance(moment, datetime):
+        moment = datetime(moment.year, moment.month, moment.day)
+    moment = moment.replace(tzinfo=UTC)
+    return moment if largest is None else max(largest, moment)

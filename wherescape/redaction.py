@@ -6,14 +6,18 @@ A secret is found by its value, in the forms in which it turns up in messages (e
 
 import base64
 import json
+import math
 import re
 import threading
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 MASK = "***"
 _SHORTEST_SECRET = 4
 _SHORTEST_LINE = 8
+_DEEPEST = 50
+_LONGEST_NUMBER_BITS = 14_000
 
 _SECRET_NAME = re.compile(
     r"pwd|password|passwd|passphrase|token\d*\Z|secret|bearer|credential|authtkn|hapikey"
@@ -29,6 +33,7 @@ _NAME = (
     r"(?:pwd|password|passwd|passphrase|secret|(?:access|private|refresh|job|auth|oauth|api|bearer)[-_]?token"
     r"|api[-_]?key|private[-_]?key|secret[-_]?key|hapikey)"
 )
+_NAMED_SECRET = re.compile(_NAME, re.IGNORECASE)
 _QUOTED = r"(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")"
 _BY_NAME = [
     # PWD={a;b}, password='x', &private_token=x
@@ -112,6 +117,37 @@ def redact(text: str) -> str:
     for pattern in _BY_NAME:
         text = pattern.sub(rf"\g<1>{MASK}", text)
     return text
+
+
+def redact_json(value: Any) -> Any:
+    """Return a value as JSON can hold it, with the secrets in it replaced by `***`.
+
+    Arguments:
+        value: lists and mappings of anything; what JSON does not know becomes its text.
+    """
+    return _redacted(value, 0)
+
+
+def _redacted(value: Any, depth: int) -> Any:
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        # Python does not write longer ones in decimals.
+        return int(value) if value.bit_length() < _LONGEST_NUMBER_BITS else hex(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else str(value)
+    if depth < _DEEPEST and isinstance(value, Mapping):
+        return {
+            str(name): MASK if item and _NAMED_SECRET.fullmatch(str(name)) else _redacted(item, depth + 1)
+            for name, item in value.items()
+        }
+    if depth < _DEEPEST and isinstance(value, (list, tuple, set, frozenset)):
+        return [_redacted(item, depth + 1) for item in value]
+    try:
+        return redact(str(value))
+    except Exception:
+        # Nested too deeply, or a class of somebody else's.
+        return f"<{type(value).__name__}>"
 
 
 def _written_forms(value: str) -> set[str]:

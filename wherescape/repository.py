@@ -173,6 +173,13 @@ class Repository:
             raise RoutineFailed(f"RED's routine WsParameterWrite answered {result} for parameter {name}.")
         return result
 
+    def parameter_names(self) -> list[str]:
+        """Return the names of all parameters, in order."""
+        rows = self.database.query(
+            f"SELECT dss_parameter_name FROM {self.metabase}.dss_parameter ORDER BY dss_parameter_name"
+        )
+        return [row[0] for row in rows]
+
     def update_task_log(self, counts: Sequence[int]) -> int:
         """Add row counts to the task's log; see `WhereScape.update_task_log`."""
         number = self.environment.number

@@ -1,11 +1,14 @@
 """A load table declared once, for its metadata and its load alike."""
 
 from dataclasses import dataclass
-from typing import get_args
+from typing import Literal, get_args
 
 from wherescape.dialects import DataType
 from wherescape.errors import DeclarationError
 from wherescape.helper_functions import LOAD_DATE_COMMENT, RECORD_SOURCE_COMMENT, create_display_names
+
+Mask = Literal["", "fixed", "hash"]
+MASKED_TEXT = "[MASKED]"
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,9 @@ class Column:
         display_name: the business name in RED; made from `name` when left empty.
         comment: what the column holds, for RED's documentation ("source strategy").
         source: the key in a record, if it is another than `name`.
+        mask: for personal data in a text: `fixed` stores `[MASKED]` for every value, `hash` a keyed hash, which is the
+            same for equal values and so still joins (HMAC-SHA256 in 64 hexadecimal digits, with the RED parameter
+            `mask_key`). NULL stays NULL. The value itself goes nowhere: not to the table, a log or the reject file.
     """
 
     name: str
@@ -26,8 +32,13 @@ class Column:
     display_name: str = ""
     comment: str = ""
     source: str = ""
+    mask: Mask = ""
 
     def __post_init__(self) -> None:
+        if self.mask not in get_args(Mask):
+            raise DeclarationError(f"Column {self.name!r} has the mask {self.mask!r}; choose 'fixed' or 'hash'.")
+        if self.mask and self.data_type != "text":
+            raise DeclarationError(f"Column {self.name!r} is masked and has the type {self.data_type!r}; use 'text'.")
         if self.data_type not in get_args(DataType):
             raise DeclarationError(
                 f"Column {self.name!r} has the type {self.data_type!r}; choose one of {', '.join(get_args(DataType))}."
@@ -52,12 +63,15 @@ class Table:
         columns: the columns in order, without `dss_record_source` and `dss_load_date`, which are added.
         key: the names of the columns that identify a row at the source.
         record_source: the text of `dss_record_source`; 256 characters at most.
+        high_water_mark: the timestamp or date column whose largest value is the next load's high-water mark. Left out
+            for an API that filters by its own clock: the mark is then the moment at which the extraction started.
     """
 
     kind: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     record_source: str
+    high_water_mark: str = ""
 
     def __post_init__(self) -> None:
         if len(self.record_source) > RECORD_SOURCE_LENGTH:
@@ -73,6 +87,13 @@ class Table:
         missing = [name for name in self.key if name not in names]
         if missing:
             raise DeclarationError(f"The key of table {self.kind!r} names {', '.join(missing)}, which is no column.")
+
+        marks = [column.name for column in self.columns if column.data_type in ("timestamp", "date")]
+        if self.high_water_mark and self.high_water_mark not in marks:
+            raise DeclarationError(
+                f"Table {self.kind!r} takes its high-water mark from {self.high_water_mark!r}, which is no"
+                " timestamp or date column of it."
+            )
 
     @property
     def all_columns(self) -> tuple[Column, ...]:

@@ -8,6 +8,9 @@ if TYPE_CHECKING:
     from wherescape.repository import Routine
 
 OBJECT_ID = "SELECT OBJECT_ID(?)"
+# Only a statement that reads a table begins a transaction by itself; outside one, SAVE is an error.
+SAVE_BATCH = "IF @@TRANCOUNT > 0 SAVE TRANSACTION wherescape_batch"
+UNDO_BATCH = "ROLLBACK TRANSACTION wherescape_batch"
 
 
 def call(routine: "Routine", metabase: str) -> str:
@@ -29,6 +32,11 @@ def call(routine: "Routine", metabase: str) -> str:
         f"SET NOCOUNT ON; DECLARE {declared}; EXEC {metabase}.{routine.name} {', '.join(inputs + outputs)};"
         f" SELECT {selected};"
     )
+
+
+def no_rows(table: str, columns: Sequence[str]) -> str:
+    """Return a query that finds out whether a table has some columns; it begins the transaction of an insert."""
+    return f"SELECT TOP (0) {', '.join(columns)} FROM {table}"
 
 
 def open_json_insert(table: str, columns: Sequence[str]) -> str:

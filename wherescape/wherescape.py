@@ -4,21 +4,28 @@ import atexit
 import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from wherescape import host_script_process, redaction
 from wherescape import repository as red
 from wherescape.database import Database, Row
 from wherescape.environment import Environment
-from wherescape.errors import DatabaseError, RepositoryError, TableNotRegistered
+from wherescape.errors import TableNotRegistered
+from wherescape.extraction import Extraction
 from wherescape.helper_functions import prepare_metadata_query
-from wherescape.load import LoadResult, Record, load_records
+from wherescape.high_water_mark import HighWaterMark, confirm_high_water_marks, read_high_water_mark
+from wherescape.load import RejectLimits
+from wherescape.load_task import LoadResult, load_task
 from wherescape.logging import Report, report
+from wherescape.record_batches import Record
 from wherescape.repository import RegisteredTable, Repository
 from wherescape.tables import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 logger = logging.getLogger(__name__)
 
@@ -150,24 +157,71 @@ class WhereScape:
         )
         self.main_message = f"{len(table.all_columns)} columns registered"
 
-    def load(self, table: Table, records: Iterable[Record]) -> LoadResult:
-        """Insert records into the load table that this script is attached to, and log how many.
+    def load(
+        self,
+        table: Table,
+        records: "Iterable[Record] | pd.DataFrame",
+        *,
+        extraction: Extraction | None = None,
+        mark: HighWaterMark | None = None,
+        allow_skipped: bool = False,
+        max_rejected: int = 100,
+        max_rejected_share: float = 0.05,
+        progress_seconds: float = 60,
+    ) -> LoadResult:
+        """Insert records into the load table that this script is attached to.
+
+        All rows are one transaction. What is stored equals what came, or the row goes to
+        `{WSL_WORKDIR}/rejects/{table}_{sequence}.jsonl` with its reason, which is a warning. After the commit follow
+        the task log, the high-water mark, the main message, and `{WSL_WORKDIR}/runs/{table}_{sequence}.json`, which
+        tells the load as data.
 
         Arguments:
             table: the declaration of the load table.
-            records: dicts; any iterable, read page by page as it is inserted.
+            records: dicts, from any iterable, read while they are inserted; or a pandas DataFrame, whose missing
+                values are NULL.
+            extraction: what the API client tells about its reading. Parts of the source that could not be read, or
+                fewer rows than it said that it has, hold the mark back.
+            mark: the high-water mark to move, from `high_water_mark`.
+            allow_skipped: move it although parts of the source could not be read.
+            max_rejected: the load fails with more rejected rows than this,
+            max_rejected_share: if they are also more than this share of the rows so far, from 0 to 1.
+            progress_seconds: how often RED's audit log is told how far the load is.
 
         Raises:
-            ValueDoesNotFit, DatabaseError: nothing was inserted. A task log that cannot be written is a warning.
+            LoadError, DatabaseError, and whatever the records raise: nothing was inserted, the mark stays.
+            MarkNotMoved: the rows are inserted. A task log that cannot be written is only a warning.
         """
-        result = load_records(self.target, self.load_full_name, table, records, self.run_started)
-        rows = "1 row" if result.inserted == 1 else f"{result.inserted:,} rows"
-        self.main_message = f"{rows} loaded into {self.load_full_name}"
-        try:
-            self.update_task_log(inserted=result.inserted)
-        except (DatabaseError, RepositoryError) as error:
-            logger.warning("The rows are loaded, but RED's task log does not show them. %s", error)
-        return result
+        return load_task(
+            self,
+            table,
+            records,
+            extraction=extraction,
+            mark=mark,
+            allow_skipped=allow_skipped,
+            limits=RejectLimits(max_rejected, max_rejected_share),
+            progress_seconds=progress_seconds,
+        )
+
+    def high_water_mark(
+        self, name: str = "", *, lookback: timedelta = timedelta(), staged: bool = False
+    ) -> HighWaterMark:
+        """Read how far the last load came: read the source from `.since` on, and give the mark to `load`.
+
+        Arguments:
+            name: the RED parameter that keeps it; `HWM_` and the load table's name when left out.
+            lookback: how much earlier to start, for sources that change old rows.
+            staged: keep the next mark under `{name}_next` until `confirm_high_water_marks` is called at the end of the
+                job, so that a failing step behind the load cannot lose its rows.
+
+        Raises:
+            ParameterTooLong: the name does not fit.
+        """
+        return read_high_water_mark(self, name, lookback, is_staged=staged)
+
+    def confirm_high_water_marks(self, *names: str) -> list[str]:
+        """Make staged high-water marks count; see `wherescape.high_water_mark.confirm_high_water_marks`."""
+        return confirm_high_water_marks(*names, wherescape=self)
 
     def get_columns(self) -> tuple[list[str], list[str]]:
         """Return the names and types of the load or stage table's columns, as RED has them, in column order.
@@ -196,6 +250,10 @@ class WhereScape:
         if redaction.is_secret_name(name):
             redaction.add_secret(value)
         return (value, comment) if include_comment else value
+
+    def parameter_names(self) -> list[str]:
+        """Return the names of all RED parameters, in order."""
+        return self._repository.parameter_names()
 
     def write_parameter(self, name: str, value: str = "", comment: str | None = None) -> int:
         """Write a RED parameter.

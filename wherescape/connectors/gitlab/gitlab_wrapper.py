@@ -1,42 +1,33 @@
 """Reads a GitLab server through its REST API v4; knows nothing of WhereScape."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 from wherescape.api_client import ApiClient, Record
 from wherescape.errors import ApiAnswerInvalid, ApiRefused, DeclarationError
+from wherescape.extraction import Extraction
 from wherescape.redaction import add_secret
 
 logger = logging.getLogger(__name__)
 
 API_PATH = "/api/v4"
 PAGE_SIZE = 100
-
-
-@dataclass(frozen=True)
-class SkippedProject:
-    """A project that could not be read, or not to its end.
-
-    Arguments:
-        path: the project's path with its groups.
-        resource: what was asked for: branches, commits or tags.
-        status_code: 403 or 404.
-    """
-
-    path: str
-    resource: str
-    status_code: int
+COMMIT_FIELDS = (
+    *("id", "short_id", "title", "message", "created_at", "web_url", "authored_date", "committed_date"),
+    *("author_name", "author_email", "committer_name", "committer_email"),
+)
+RELEASE_FIELDS = ("tag_name", "description")
 
 
 class Gitlab:
     """A GitLab server, as the owner of an access token sees it.
 
     Every method gives records page by page, one level deep: what GitLab nests is named `commit_id`,
-    `release_tag_name`. Values are GitLab's own; dates are ISO 8601 texts.
+    `release_tag_name`. Values are GitLab's own; dates are ISO 8601 texts. What GitLab leaves out for want of a
+    release, say, is None.
 
     Arguments:
         access_token: a personal, group or project access token with the scope `read_api`.
@@ -44,6 +35,7 @@ class Gitlab:
         credential: where the token comes from, in words, for the error when GitLab refuses it.
         max_retries: how often a failed request is repeated.
         max_wait_seconds: the longest wait that GitLab's rate limit may ask for.
+        workers: how many projects are read at once.
 
     Raises:
         DeclarationError: the address is not http or https, or the token holds what no token has.
@@ -57,13 +49,11 @@ class Gitlab:
         credential: str = "the access token",
         max_retries: int = 6,
         max_wait_seconds: float = 600,
+        workers: int = 4,
     ) -> None:
         access_token = access_token.strip()
         add_secret(access_token)
-        self.skipped: list[SkippedProject] = []
-        """The projects that answered 403 or 404 so far."""
-        self.projects_read = 0
-        """How many projects GitLab has listed so far."""
+        self._workers = workers
         self._client = ApiClient(
             _api_url(base_url),
             {"PRIVATE-TOKEN": access_token},
@@ -79,9 +69,9 @@ class Gitlab:
         self._client.close()
 
     @property
-    def read_started(self) -> datetime | None:
-        """The server's time when it first answered, UTC; None before, or if it does not tell the time."""
-        return self._client.first_answered
+    def extraction(self) -> Extraction:
+        """What was read so far: the server's time at its first answer, projects left out, requests, waits."""
+        return self._client.extraction
 
     def projects(self) -> Iterator[Record]:
         """Read the projects that the token's owner is a member of, by id.
@@ -93,15 +83,17 @@ class Gitlab:
         """
         params = {"membership": "true", "pagination": "keyset", "order_by": "id", "sort": "asc"}
         page: list[Record] = []
+        count = 0
         for page in self._client.follow_links("projects", {**params, "per_page": PAGE_SIZE}):
-            self.projects_read += len(page)
-            yield from page
+            count += len(page)
+            # Left out where the token's owner may not read the code.
+            yield from ({"default_branch": None, "readme_url": None, **project} for project in page)
         # Keyset pages have no header but Link, and a proxy that removes it would end the list here.
         if len(page) == PAGE_SIZE:
             more = self._client.get_json("projects", {**params, "per_page": 1, "id_after": page[-1]["id"]}).body
             if more:
                 raise ApiAnswerInvalid(
-                    f"GitLab's list of projects ended after {self.projects_read} without a link, but there are more."
+                    f"GitLab's list of projects ended after {count} without a link, but there are more."
                     " Check whether a proxy between here and GitLab removes headers."
                 )
 
@@ -112,11 +104,11 @@ class Gitlab:
             project: a record of `projects`.
 
         Raises:
-            ApiError: the list could not be read to its end. A project that answers 403 or 404 is not an error, but
-                added to `skipped` and named in a warning; an empty repository is neither.
+            ApiRefused: 403 or 404 of a project that is gone or hidden; an empty repository is no error.
+            ApiError: the list could not be read to its end.
         """
         for branch in self._repository_records(project, "branches", key="name"):
-            yield {"project_id": project["id"], **_flatten(branch, "commit")}
+            yield {"project_id": project["id"], **_flatten(branch, commit=COMMIT_FIELDS)}
 
     def tags(self, project: Record) -> Iterator[Record]:
         """Read a project's tags with their commit and release (GitLab, "List project repository tags").
@@ -134,9 +126,7 @@ class Gitlab:
                 "project_id": project["id"],
                 "commit_parent_ids_0": first,
                 "commit_parent_ids_1": second,
-                "release_tag_name": None,
-                "release_description": None,
-                **_flatten(tag, "commit", "release"),
+                **_flatten(tag, commit=COMMIT_FIELDS, release=RELEASE_FIELDS),
             }
 
     def commits(self, project: Record, since: datetime | None = None) -> Iterator[Record]:
@@ -154,30 +144,58 @@ class Gitlab:
         for commit in self._repository_records(project, "commits", key="id", params=params):
             yield {"project_id": project["id"], **commit}
 
+    def all_branches(self) -> Iterator[Record]:
+        """Read the branches of all projects, several projects at once, in the projects' order.
+
+        Raises:
+            ApiRefused: no project could be read. One that answers 403 or 404 is not an error, but named in a warning
+                and in `extraction.skipped`; an empty repository is neither.
+            ApiError: as for `projects` and `branches`.
+        """
+        return self._of_all_projects(self.branches, "branches")
+
+    def all_tags(self) -> Iterator[Record]:
+        """Read the tags of all projects; see `all_branches`."""
+        return self._of_all_projects(self.tags, "tags")
+
+    def all_commits(self, since: datetime | None = None) -> Iterator[Record]:
+        """Read the commits of all projects; see `all_branches` and `commits`."""
+        return self._of_all_projects(lambda project: self.commits(project, since), "commits")
+
+    def _of_all_projects(self, read: Callable[[Record], Iterable[Record]], what: str) -> Iterator[Record]:
+        return self._client.read_parents(
+            self._some_projects(),
+            read,
+            name=lambda project: str(project["path_with_namespace"]),
+            what=what,
+            workers=self._workers,
+        )
+
+    def _some_projects(self) -> Iterator[Record]:
+        project = None
+        for project in self.projects():
+            yield project
+        if project is None:
+            logger.warning("The access token's owner is a member of no project, so nothing is read: check the token.")
+            self.extraction.skip("all projects", "the access token's owner is a member of none")
+
     def _repository_records(
         self, project: Record, resource: str, *, key: str, params: Mapping[str, str] | None = None
     ) -> Iterator[Record]:
         if project.get("repository_access_level") == "disabled":
             return
-        path = f"projects/{project['id']}/repository/{resource}"
-        # GitLab sends X-Next-Page with every page of these lists, empty with the last.
-        pages = self._client.follow_links(path, {**(params or {}), "per_page": PAGE_SIZE}, paging_header="X-Next-Page")
+        # GitLab sends X-Next-Page with every page of these lists, empty with the last; X-Total never with commits.
+        pages = self._client.follow_links(
+            f"projects/{project['id']}/repository/{resource}",
+            {**(params or {}), "per_page": PAGE_SIZE},
+            paging_header="X-Next-Page",
+            total_header="X-Total",
+        )
         try:
             yield from _without_repeats(pages, key)
         except ApiRefused as error:
-            if error.status_code == 404 and _is_empty(project):
-                return
-            if error.status_code not in (403, 404):
+            if error.status_code != 404 or not _is_empty(project):
                 raise
-            skipped = SkippedProject(project["path_with_namespace"], resource, error.status_code)
-            self.skipped.append(skipped)
-            logger.warning(
-                "Project %s answered %s for its %s, so rows of it are missing. It is gone, or the access token's owner"
-                " lacks a role that reads its code.",
-                skipped.path,
-                skipped.status_code,
-                skipped.resource,
-            )
 
 
 def _api_url(base_url: str) -> str:
@@ -204,9 +222,10 @@ def _without_repeats(pages: Iterable[list[Record]], key: str) -> Iterator[Record
         before = {record[key] for record in page}
 
 
-def _flatten(record: Record, *nested: str) -> Record:
-    """Bring the given nested objects to the level of the record; a null among them is left out."""
+def _flatten(record: Record, **nested: Sequence[str]) -> Record:
+    """Bring nested objects, given with their fields, to the level of the record; a null becomes a null of each."""
     flat = {name: value for name, value in record.items() if name not in nested}
-    for name in nested:
-        flat |= {f"{name}_{inner}": value for inner, value in (record.get(name) or {}).items()}
+    for name, fields in nested.items():
+        inner = record.get(name) or dict.fromkeys(fields)
+        flat |= {f"{name}_{field}": value for field, value in inner.items()}
     return flat

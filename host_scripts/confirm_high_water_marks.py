@@ -1,0 +1,3 @@
+from wherescape.high_water_mark import confirm_high_water_marks
+
+confirm_high_water_marks()

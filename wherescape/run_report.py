@@ -1,0 +1,81 @@
+"""A load as data: what happened when, for a person or a page to look at later."""
+
+import json
+import logging
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from wherescape.extraction import Extraction, Timeline
+from wherescape.high_water_mark import HighWaterMark
+from wherescape.load import Tally
+from wherescape.redaction import redact
+from wherescape.tables import Table
+
+logger = logging.getLogger(__name__)
+
+
+def timeline_of(timeline: Timeline, begin: float) -> list[dict[str, float]]:
+    """Return the spans of a timeline, in seconds since the load began."""
+    return [
+        {"at": round(span.at - begin, 3), "seconds": round(span.seconds, 3), "rows": span.rows}
+        for span in timeline.spans
+    ]
+
+
+def extraction_of(extraction: Extraction | None, begin: float) -> dict[str, Any] | None:
+    """Return what reading the source told about itself."""
+    if extraction is None:
+        return None
+    return {
+        "requests": extraction.requests,
+        "retries": extraction.retries,
+        "waited_seconds": round(extraction.waited_seconds, 3),
+        "expected_rows": extraction.expected_rows,
+        "skipped": [{"name": redact(part.name), "reason": redact(part.reason)} for part in extraction.skipped],
+        "pages": timeline_of(extraction.pages, begin),
+    }
+
+
+def mark_of(mark: HighWaterMark | None, after: datetime | None, held_because: str) -> dict[str, Any] | None:
+    """Return a high-water mark before and after the load."""
+    if mark is None:
+        return None
+    return {
+        "name": mark.name,
+        "before": mark.before and mark.before.isoformat(),
+        "since": mark.since and mark.since.isoformat(),
+        "after": after and after.isoformat(),
+        "staged": mark.is_staged,
+        "held_because": held_because,
+    }
+
+
+def rows_of(tally: Tally, table: Table, *, is_loaded: bool) -> dict[str, Any]:
+    """Return the counts of rows; those of a load that failed are of rows that were rolled back."""
+    return {
+        "inserted": tally.inserted if is_loaded else 0,
+        "rejected": tally.rejected,
+        "columns": {
+            column.name: {"nulls": tally.nulls[column.name], "rejected": tally.rejected_by_column[column.name]}
+            for column in table.columns
+        },
+        "unknown_fields": dict(tally.drift.unknown),
+        "missing_fields": tally.drift.missing,
+    }
+
+
+def write_run_report(path: Path, report: dict[str, Any]) -> None:
+    """Write a report, whole or not at all; that it cannot be written is a warning."""
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(exist_ok=True)
+        temporary.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        logger.warning("The run report %s cannot be written: %s.", path, error.strerror or error)
+        try:
+            temporary.unlink(missing_ok=True)
+        except OSError:
+            logger.debug("%s is left behind.", temporary)
