@@ -5,10 +5,15 @@
 writes the demo's output into it anew.
 """
 
+import json
 import re
 import subprocess
 import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from typing import ClassVar
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from wherescape import WhereScape
 from wherescape.sandbox.gitlab_server import GitLabServer
@@ -37,7 +42,7 @@ def shape(output: str) -> list[str]:
     """The output without what the repository's history and the clock change."""
     before, _, after = output.partition("Five rows of")
     sample, _, end = after.partition("Log file")
-    lines = (re.sub(r"\d[\d,.:TZ-]*", "0", line).replace("rows loaded", "row loaded") for line in before.splitlines())
+    lines = (re.sub(r"\d[\d,.:TZ-]*", "0", line).replace("rows", "row") for line in before.splitlines())
     columns = sample.splitlines()[2].split()
     return (
         [" ".join(re.sub("─+", "-", line).split()) for line in lines]
@@ -70,12 +75,54 @@ def test_the_own_table_loads_as_it_says(clean_red: RedServer, tmp_path: Path) ->
 
 
 def test_the_stand_in_server_runs_it_as_it_says(tmp_path: Path) -> None:
-    _, load, sandbox = python_blocks()
+    _, load, _, sandbox = python_blocks()
     (tmp_path / "create_metadata.py").write_text(as_metadata_script(load))
     (tmp_path / "load_data.py").write_text(load)
     (tmp_path / "run.py").write_text(sandbox)
     done = subprocess.run([sys.executable, "run.py"], cwd=tmp_path, capture_output=True, text=True)
-    assert done.stdout == "1 1 row loaded into load.load_country\n[('NL', 17900000)]\n", done.stderr
+    assert re.fullmatch(r"1 1 row, \d\.\d s\n\[\('NL', 17900000\)\]\n", done.stdout), done.stderr
+
+
+class ItemsApi(BaseHTTPRequestHandler):
+    """An API of three items, two a page, that takes `updated_after`."""
+
+    items: ClassVar = [
+        {"id": str(number), "title": f"Item {number}", "updated_at": f"2026-01-05T1{number}:00:00Z"}
+        for number in range(3)
+    ]
+
+    def do_GET(self) -> None:  # noqa: N802
+        query = dict(parse_qsl(urlsplit(self.path).query))
+        since, page = query.get("updated_after", ""), int(query.get("page", 0))
+        found = [item for item in self.items if item["updated_at"] >= since.replace("+00:00", "Z")]
+        body = json.dumps(found[2 * page : 2 * page + 2]).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        if len(found) > 2 * page + 2:
+            more = urlencode({**query, "page": page + 1})
+            self.send_header("Link", f'</items?{more}>; rel="next"')
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Keep the tests' output clean."""
+
+
+def test_the_incremental_load_loads_what_is_new(clean_red: RedServer, tmp_path: Path) -> None:
+    load = python_blocks()[2]
+    declaration = load.partition("wherescape = WhereScape()")[0]
+    metadata = f"{declaration}WhereScape().create_metadata(ITEMS)\n"
+    with ThreadingHTTPServer(("127.0.0.1", 0), ItemsApi) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        source = {"url": f"http://127.0.0.1:{server.server_port}"}
+        assert run_both(clean_red, tmp_path, "load_item", metadata, load, source) == 1
+        assert clean_red.query_warehouse("SELECT count(*) FROM load.load_item")[0][0] == 3
+        assert clean_red.read_parameter("HWM_load_item") == "2026-01-05T12:00:00+00:00"
+        again = clean_red.run_host_script(tmp_path / "load_script.py", "load_item", source_config=source)
+        server.shutdown()
+    # An hour of lookback.
+    assert (again.status, again.inserted) == (1, 2), again
+    assert again.message.endswith("mark 2026-01-05T12:00Z -> 2026-01-05T12:00Z")
 
 
 def test_the_example_of_an_own_table_loads(clean_red: RedServer, tmp_path: Path) -> None:
@@ -105,7 +152,7 @@ def test_the_example_of_a_local_run_loads(clean_red: RedServer, tmp_path: Path) 
         (tmp_path / "run_locally.py").write_text(script, encoding="utf-8")
         done = subprocess.run([sys.executable, "run_locally.py"], cwd=tmp_path, capture_output=True, text=True)
     assert done.stdout.splitlines()[0] == "1", done.stdout + done.stderr
-    assert "loaded into load.load_gitlab_commit" in done.stdout.splitlines()[1]
+    assert re.match(r"\d+ rows, .* mark none -> ", done.stdout.splitlines()[1])
 
 
 def test_the_example_of_a_connector_script_prints_commits() -> None:
