@@ -174,7 +174,7 @@ def test_what_the_load_table_does_not_take_is_rejected(
 
 
 @pytest.mark.parametrize(
-    "bad", [[1], [BATCH_ROWS], [1, 2, 777, 4_096, BATCH_ROWS], [BATCH_ROWS + 1, BATCH_ROWS + 20]], ids=str
+    "bad", [[1], [BATCH_ROWS], [1, 2, 777, 2_048, BATCH_ROWS], [BATCH_ROWS + 1, BATCH_ROWS + 20]], ids=str
 )
 def test_a_row_that_the_database_refuses_is_found_anywhere_in_a_batch(
     wherescape: WhereScape, clean_red: RedServer, bad: list[int]
