@@ -10,7 +10,7 @@ WhereScapeError
 │   ├── RoutineMissing          this release of RED does not have the routine
 │   ├── ParameterTooLong        a parameter's name or value does not fit
 │   ├── TableNotRegistered      RED knows no load or stage table of that name
-│   └── MarkNotMoved            rows are loaded, but the next load reads them again
+│   └── MarkNotMoved            rows are loaded, but the high-water mark may not have moved
 ├── DeclarationError            a table, column or name is declared in a way that cannot work
 │   └── UnknownTableKind        a connector cannot tell what to load from the load table's name
 ├── LoadError                   records could not be loaded; the table is as it was before
@@ -70,7 +70,7 @@ class TableNotRegistered(RepositoryError):
 
 
 class MarkNotMoved(RepositoryError):
-    """The rows are loaded, but the high-water mark stays: the next load reads them again."""
+    """The rows are loaded, but it is not certain that the high-water mark has moved."""
 
 
 class DeclarationError(WhereScapeError):

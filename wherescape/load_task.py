@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from wherescape import run_report
 from wherescape.drift import Drift
 from wherescape.errors import (
+    ConnectionFailed,
     DatabaseError,
     DeclarationError,
     EnvironmentVariableError,
@@ -187,13 +188,21 @@ class _LoadTask:
         if moment is None:
             return
         try:
-            write_high_water_mark(self.wherescape, mark, moment)
+            self._write_mark(mark, moment)
         except (DatabaseError, RepositoryError) as error:
             raise MarkNotMoved(
-                f"The rows are loaded, but the high-water mark {mark.name} could not be moved to {mark_text(moment)},"
-                f" so that the next run reads them again. {error}"
+                f"The rows are loaded, but the high-water mark {mark.name} could not be moved for certain. Set this"
+                f" RED parameter to {mark.before.isoformat() if mark.before else 'nothing'}, so that the next run"
+                f" reads them again. {error}"
             ) from error
         self.mark_after = moment
+
+    def _write_mark(self, mark: HighWaterMark, moment: datetime) -> None:
+        try:
+            write_high_water_mark(self.wherescape, mark, moment)
+        except ConnectionFailed:
+            # It may have been the answer that was lost, and a mark that moves in a load that failed loses its rows.
+            write_high_water_mark(self.wherescape, mark, moment)
 
     def _incomplete(self, allow_skipped: bool) -> str:
         extraction = self.extraction

@@ -212,7 +212,8 @@ class WhereScape:
             name: the RED parameter that keeps it; `HWM_` and the load table's name when left out.
             lookback: how much earlier to start, for sources that change old rows.
             staged: keep the next mark under `{name}_next` until `confirm_high_water_marks` is called at the end of the
-                job, so that a failing step behind the load cannot lose its rows.
+                job. A load table is emptied at each start: without it, a step behind the load that fails, or a kill
+                between the mark and the end of the task, can lose the rows of this load.
 
         Raises:
             ParameterTooLong: the name does not fit.

