@@ -19,7 +19,7 @@ from wherescape.sandbox.red_server import RedServer
 from wherescape.sandbox.scheduler import TaskResult
 
 KINDS = ("project", "branch", "tag", "commit")
-WIDTH_OF_A_FILE = 160
+WIDTH_OF_A_FILE = 180
 SAMPLE = "SELECT short_id, committed_date, title FROM load.load_gitlab_commit ORDER BY committed_date DESC LIMIT 5"
 METADATA_SCRIPT = """\
 from wherescape.connectors.gitlab.gitlab_create_metadata import gitlab_create_metadata
