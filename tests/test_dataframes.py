@@ -86,7 +86,7 @@ COLUMNS: dict[str, tuple[DataType, Any, list[Any]]] = {
     ),
     "datetime64 of numpy": (
         "timestamp",
-        pd.Series([np.datetime64(MOMENT), np.datetime64("NaT"), np.datetime64(MOMENT + "789")], dtype=object),
+        pd.Series([np.datetime64(MOMENT), np.datetime64("NaT", "us"), np.datetime64(MOMENT + "789")], dtype=object),
         [STORED_MOMENT, None, REJECTED],
     ),
     "midnights as dates": ("date", moments("2026-01-05", None), [date(2026, 1, 5), None]),
@@ -155,16 +155,16 @@ SCALARS: dict[str, tuple[DataType, list[Any], list[Any]]] = {
     "numpy texts": ("text", [np.str_("é")], ["é"]),
     "numpy moments": (
         "timestamp",
-        [np.datetime64(MOMENT), np.datetime64("NaT"), np.datetime64("2026-01-05"), np.datetime64(MOMENT + "789")],
+        [np.datetime64(MOMENT), np.datetime64("NaT", "us"), np.datetime64("2026-01-05"), np.datetime64(MOMENT + "789")],
         [STORED_MOMENT, None, datetime(2026, 1, 5), REJECTED],
     ),
-    "numpy days": ("date", [np.datetime64("2026-01-05"), np.datetime64("NaT")], [date(2026, 1, 5), None]),
+    "numpy days": ("date", [np.datetime64("2026-01-05"), np.datetime64("NaT", "us")], [date(2026, 1, 5), None]),
     "pandas moments": (
         "timestamp",
         [pd.Timestamp(MOMENT), pd.NaT, pd.NA, pd.Timestamp(MOMENT + "+02:00"), pd.Timestamp(MOMENT + "789")],
         [STORED_MOMENT, None, None, STORED_MOMENT - timedelta(hours=2), REJECTED],
     ),
-    "missing texts": ("text", [pd.NA, pd.NaT, None, np.datetime64("NaT")], [None, None, None, None]),
+    "missing texts": ("text", [pd.NA, pd.NaT, None, np.datetime64("NaT", "us")], [None, None, None, None]),
     "missing JSON": ("json", [pd.NA, [pd.NaT], {"a": pd.NA}], [None, [None], {"a": None}]),
     "numpy values in JSON": (
         "json",

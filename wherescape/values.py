@@ -90,8 +90,10 @@ def plain(value: Any) -> Any:
             raise ValueDoesNotFit("a moment finer than microseconds")
         return value.to_pydatetime()
     if kind.__name__ == "datetime64":
+        if str(value) == "NaT":
+            return None
         microseconds = value.astype("datetime64[us]")
-        if microseconds != value and str(value) != "NaT":
+        if microseconds != value:
             raise ValueDoesNotFit("a moment finer than microseconds")
         return microseconds.item()
     return value.tolist() if hasattr(value, "tolist") else value
