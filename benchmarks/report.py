@@ -78,7 +78,7 @@ def describe_machine(red: RedServer) -> str:
     connection.close()
     packages = ", ".join(f"{name} {version(name)}" for name in ("pyodbc", "psycopg", "SQLAlchemy", "pandas"))
     return (
-        f"{_processor()}; {platform.system()} {platform.release()}, Python {platform.python_version()},"
+        f"{_processor()}; {platform.system()}, Python {platform.python_version()},"
         f" PostgreSQL {postgresql}, psqlODBC {driver}, {packages}"
     )
 

@@ -50,7 +50,7 @@ ITEM = Table(
     columns=(Column("id", "bigint"), Column("value", "text"), Column("updated_at", "timestamp")),
     key=("id",),
     record_source="items api",
-    high_water_mark="updated_at",
+    mark_column="updated_at",
 )
 
 wherescape = WhereScape()

@@ -4,31 +4,21 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from wherescape import Column, Table, WhereScape
-from wherescape.dialects import DataType
+from wherescape.column_types import DataType
 from wherescape.sandbox.red_server import RedServer
 from wherescape.tables import Mask
 
 LOAD_TABLE = "load_item"
-TYPES: tuple[DataType, ...] = (
-    "text",
-    "integer",
-    "bigint",
-    "numeric",
-    "double",
-    "boolean",
-    "date",
-    "timestamp",
-    "json",
-)
+TYPES: tuple[DataType, ...] = get_args(DataType)
 """Every type that a column can be declared with."""
 
 
-def item_table(*columns: Column, high_water_mark: str = "") -> Table:
+def item_table(*columns: Column, mark_column: str = "") -> Table:
     """Declare a load table: `n`, which identifies a row, and the given columns."""
-    return Table("item", (Column("n", "bigint"), *columns), ("n",), "items api", high_water_mark=high_water_mark)
+    return Table("item", (Column("n", "bigint"), *columns), ("n",), "items api", mark_column=mark_column)
 
 
 def masked(name: str, mask: Mask, source: str = "") -> Column:

@@ -182,7 +182,7 @@ def test_a_token_that_comes_again_is_an_error(server: SearchServer, client: ApiC
         ({"status": "error", "message": "Search is down"}, "Search is down"),
         ({"results": [], "error": "Index is stale"}, "with an error: Index is stale"),
         ({"results": [{"id": 1}], "errors": [{"title": "Shard 2 failed"}]}, "Shard 2 failed"),
-        ({"results": [], "errorMessages": ["JQL is wrong"]}, "JQL is wrong"),
+        ({"results": [], "errorMessages": ["JQL is invalid"]}, "JQL is invalid"),
         (page(1, next=""), "gave a next for the next page that is no token"),
         (page(1, next=True), "no token"),
         (page(1, next={"after": 1}), "no token"),
@@ -216,8 +216,10 @@ def test_a_failure_half_way_is_no_end(server: SearchServer, client: ApiClient) -
         next(pages)
 
 
-@pytest.mark.parametrize(("totals", "expected"), [((5, 7), 7), ((5, None), None), ((5, "many"), None), ((0, 0), 0)])
-def test_the_total_of_the_last_page_is_expected(
+@pytest.mark.parametrize(
+    ("totals", "expected"), [((5, 7), 7), ((5, None), 5), ((5, "many"), 5), ((7, 5), 7), ((0, 0), 0)]
+)
+def test_the_largest_total_of_a_page_is_expected(
     server: SearchServer, client: ApiClient, totals: tuple[object, object], expected: int | None
 ) -> None:
     first, second = page(1, next="x", total=totals[0]), page(2, total=totals[1])

@@ -118,3 +118,31 @@ def test_a_failure_half_way_is_no_end(server: PagedServer, client: ApiClient) ->
     assert [next(pages), next(pages)] == [[{"id": 1}], [{"id": 2}]]
     with pytest.raises(ApiRefused):
         next(pages)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        'title="a=b"; rel="next"',
+        'cursor="YWJj=="; rel="next"',
+        'cursor=YWJj==; rel="next"',
+        'crossorigin; rel="next"',
+        'title="x, y; z"; rel="next"',
+        'title="a \\"quoted\\" one"; rel=next',
+        'rel="Next"',
+        'REL="prev next"',
+        '  rel = "next"',
+    ],
+)
+def test_a_link_may_have_other_parameters(server: PagedServer, client: ApiClient, parameters: str) -> None:
+    things = f"{server.url}/api/v4/things"
+    link = f'<{things}?page=1;v=1&filter=a;b>; rel="first", <{things}?page=2>; {parameters}'
+    server.page = lambda page: ([{"id": page}] if page > 1 else Answer(200, '[{"id": 1}]', {"Link": link}), None)
+    assert list(client.follow_links("things")) == [[{"id": 1}], [{"id": 2}]]
+
+
+@pytest.mark.parametrize("header", ["garbage", "<unclosed", '<a>; rel="next', '<a>; rel="first", garbage'])
+def test_a_link_header_that_cannot_be_read_is_an_error(server: PagedServer, client: ApiClient, header: str) -> None:
+    server.page = lambda page: (Answer(200, '[{"id": 1}]', {"Link": header}), None)
+    with pytest.raises(ApiAnswerInvalid, match="Link header"):
+        list(client.follow_links("things"))

@@ -103,7 +103,7 @@ def test_killed_at_random_moments(staged_site: CrashSite, seed: int) -> None:
     progress += [("repository", n) for n in range(1, site.repository.chunks - before[1] + 1)]
     progress += [("page", n) for n in range(1, 12)]
     killed = 0
-    while killed < KILLS_A_SEED:
+    for _ in range(KILLS_A_SEED):
         site.source.grow()
         for _ in range(moments.randint(1, LONGEST_SERIES)):
             place, n = moments.choice(progress)
@@ -113,9 +113,14 @@ def test_killed_at_random_moments(staged_site: CrashSite, seed: int) -> None:
                 proxy = site.target if place == "target" else site.repository
                 proxy.when(b"", site.kill, moments.choice(list(Moment)), occurrence=n)
             run = site.run_job()
-            killed += run.exit_status != 0
+            if run.exit_status:
+                killed += 1
+                assert run.stdout == ""
             site.mend()
         site.assert_nothing_is_lost()
+        if killed >= KILLS_A_SEED:
+            break
+    assert killed >= KILLS_A_SEED
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows cannot send a signal to one process")

@@ -12,7 +12,7 @@ import pytest
 
 from tests.loading import TYPES, empty, item_table, load_table, rejects, run_report, stored
 from wherescape import Column, WhereScape
-from wherescape.dialects import DataType
+from wherescape.column_types import DataType
 from wherescape.errors import LoadError
 from wherescape.sandbox.red_server import RedServer
 
@@ -155,7 +155,12 @@ SCALARS: dict[str, tuple[DataType, list[Any], list[Any]]] = {
     "numpy texts": ("text", [np.str_("é")], ["é"]),
     "numpy moments": (
         "timestamp",
-        [np.datetime64(MOMENT), np.datetime64("NaT", "us"), np.datetime64("2026-01-05"), np.datetime64(MOMENT + "789")],
+        [
+            np.datetime64(MOMENT),
+            np.datetime64("NaT", "us"),
+            np.datetime64("2026-01-05"),
+            np.datetime64(MOMENT + "789"),
+        ],
         [STORED_MOMENT, None, datetime(2026, 1, 5), REJECTED],
     ),
     "numpy days": ("date", [np.datetime64("2026-01-05"), np.datetime64("NaT", "us")], [date(2026, 1, 5), None]),

@@ -25,8 +25,8 @@ from hypothesis import strategies as st
 from tests.loading import LOAD_TABLE, TYPES, create_load_table, empty, item_table, rejects, run_report, stored
 from tests.test_tsql import RecordingCursor
 from wherescape import Column, WhereScape, dialects
+from wherescape.column_types import DataType
 from wherescape.database import BATCH_ROWS
-from wherescape.dialects import DataType
 from wherescape.errors import LoadError
 from wherescape.sandbox.red_server import RedServer
 from wherescape.values import convert

@@ -17,12 +17,14 @@ HOST_SCRIPTS = Path(__file__).parents[1] / "host_scripts"
 COMMIT_TABLE = "load_gitlab_commit"
 ROWS = {"load_gitlab_project": 1, "load_gitlab_branch": 3, "load_gitlab_tag": 2, COMMIT_TABLE: 4}
 MARK = "2026-01-05T10:05:00+00:00"
+# The read begins with the request, in the second before the answer.
+AFTER_THE_MARK = datetime(2026, 1, 5, 10, 5, 1, tzinfo=UTC)
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[GitLabServer]:
     with GitLabServer(make_varied_repository(tmp_path / "varied")) as server:
-        server.now = datetime.fromisoformat(MARK)
+        server.now = AFTER_THE_MARK
         yield server
 
 
@@ -117,7 +119,7 @@ def test_a_commit_arrives_as_it_is(clean_red: RedServer, server: GitLabServer) -
 def test_only_commits_since_the_mark_are_loaded(clean_red: RedServer, server: GitLabServer, tmp_path: Path) -> None:
     create(clean_red, server, COMMIT_TABLE)
     load(clean_red, server, COMMIT_TABLE)
-    server.now = datetime(2026, 1, 6, 10, 5, tzinfo=UTC)
+    server.now = datetime(2026, 1, 6, 10, 5, 1, tzinfo=UTC)
     add_commits(tmp_path / "varied", 2, first=int(datetime(2026, 1, 6, 9, 0, tzinfo=UTC).timestamp()))
 
     result = load(clean_red, server, COMMIT_TABLE)
@@ -150,7 +152,7 @@ def test_a_mark_that_cannot_be_used_means_a_full_load(clean_red: RedServer, serv
 def two_projects(tmp_path: Path) -> Iterator[GitLabServer]:
     repositories = make_repository(tmp_path / "first"), make_repository(tmp_path / "second")
     with GitLabServer(*repositories) as server:
-        server.now = datetime.fromisoformat(MARK)
+        server.now = AFTER_THE_MARK
         server.fail_next(Answer(403, '{"message": "403 Forbidden"}'), path="/projects/2/", times=100)
         yield server
 
@@ -252,7 +254,12 @@ def test_a_staged_mark_counts_once_it_is_confirmed(clean_red: RedServer, server:
     assert not clean_red.read_parameter(HIGH_WATER_MARK)
     assert clean_red.read_parameter(f"{HIGH_WATER_MARK}_next") == MARK
     assert load(clean_red, server, COMMIT_TABLE, arguments="staged_mark=True").inserted == 4
-    assert run(clean_red, server, "confirm_high_water_marks.py", COMMIT_TABLE).status == 1
+    # Each script here is a job run of its own, so that the mark is none of the confirming one's.
+    assert (
+        run(clean_red, server, "confirm_high_water_marks.py", COMMIT_TABLE).message == "0 high-water marks confirmed"
+    )
+    arguments = f"'{HIGH_WATER_MARK}'"
+    assert run(clean_red, server, "confirm_high_water_marks.py", COMMIT_TABLE, arguments=arguments).status == 1
     assert clean_red.read_parameter(HIGH_WATER_MARK) == MARK
 
 
@@ -270,7 +277,8 @@ def test_fewer_branches_than_gitlab_counts_are_a_warning(clean_red: RedServer, s
     result = load(clean_red, server, "load_gitlab_branch")
     assert (result.status, result.inserted) == (-1, 1), result
     assert any(
-        "where the source said that it has 2" in line for line in [result.message, *result.audit, *result.detail]
+        "1 of 2 rows came from projects/1/repository/branches" in line
+        for line in [result.message, *result.audit, *result.detail]
     ), result
 
 

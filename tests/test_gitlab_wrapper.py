@@ -291,7 +291,7 @@ def test_the_read_starts_at_the_servers_time_of_the_first_answer(server: GitLabS
     (project,) = gitlab.projects()
     server.now = datetime(2026, 1, 5, 11, 5, tzinfo=UTC)
     list(gitlab.commits(project))
-    assert gitlab.extraction.started == datetime(2026, 1, 5, 10, 5, tzinfo=UTC)
+    assert gitlab.extraction.started == datetime(2026, 1, 5, 10, 4, 59, tzinfo=UTC)
 
 
 def test_a_repository_with_a_tag_on_a_file_is_read(server: GitLabServer, gitlab: Gitlab, tmp_path: Path) -> None:

@@ -3,28 +3,20 @@
 import json
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from wherescape import Column, Table, WhereScape
-from wherescape.dialects import DataType
-from wherescape.errors import DeclarationError
+from wherescape.column_types import DataType
+from wherescape.database import BATCH_ROWS
+from wherescape.errors import DatabaseError, DeclarationError, LoadError, StatementFailed
 from wherescape.sandbox.red_server import RedServer
 
-TYPES: tuple[DataType, ...] = (
-    "text",
-    "integer",
-    "bigint",
-    "numeric",
-    "double",
-    "boolean",
-    "date",
-    "timestamp",
-    "json",
-)
+TYPES: tuple[DataType, ...] = get_args(DataType)
 ITEMS = Table(
     kind="item",
     columns=(Column("id", "bigint"), *(Column(f"a_{name}", name) for name in TYPES)),
@@ -199,3 +191,72 @@ def test_a_task_log_that_cannot_be_written_does_not_undo_a_load(
 def test_a_record_source_that_does_not_fit_is_refused() -> None:
     with pytest.raises(DeclarationError, match="257 characters; 256 fit"):
         Table("item", (Column("a", "text"),), (), "x" * 257)
+
+
+@pytest.mark.parametrize("statement", ["COMMIT", "ROLLBACK"])
+def test_a_source_that_ends_the_transaction_fails_the_load(wherescape: WhereScape, statement: str) -> None:
+    def records() -> Iterator[dict[str, int]]:
+        yield from ({"id": number} for number in range(2 * BATCH_ROWS))
+        wherescape.push_to_target(statement)
+        yield {"id": -1}
+
+    with pytest.raises(DatabaseError):
+        wherescape.load(ITEMS, records())
+
+
+def test_a_source_that_asks_the_target_in_threads_of_its_own_is_refused(wherescape: WhereScape) -> None:
+    def records() -> Iterator[dict[str, int]]:
+        yield {"id": 1}
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(wherescape.query_target, "SELECT 1").result()
+
+    with pytest.raises(StatementFailed, match="in the thread that loads"):
+        wherescape.load(ITEMS, records())
+
+
+def test_a_load_inside_a_load_is_refused(wherescape: WhereScape) -> None:
+    def records() -> Iterator[dict[str, int]]:
+        wherescape.load(ITEMS, [{"id": 1}])
+        yield {"id": 2}
+
+    with pytest.raises(LoadError, match="another of the same"):
+        wherescape.load(ITEMS, records())
+    assert wherescape.query_target("SELECT * FROM load.load_item") == []
+
+
+@pytest.mark.parametrize(
+    ("records", "match"),
+    [
+        ([[{"id": 1}], [{"id": 2}]], "chain.from_iterable"),
+        ([(1, "a")], "type tuple"),
+        ([{"data": {"id": 1}}] * 1, "No record has any field"),
+        ([{"a_text": "x"}, {"a_text": "y"}], "or any of its key"),
+    ],
+)
+def test_records_that_are_none_of_this_table_fail_the_load(
+    wherescape: WhereScape, records: list[Any], match: str
+) -> None:
+    with pytest.raises(LoadError, match=match):
+        wherescape.load(ITEMS, records)
+    assert wherescape.query_target("SELECT * FROM load.load_item") == []
+
+
+def test_two_dicts_that_are_filled_by_turns_are_refused(wherescape: WhereScape) -> None:
+    def records() -> Iterator[dict[str, int]]:
+        first, second = {"id": 0}, {"id": 0}
+        for number in range(4):
+            record = (first, second)[number % 2]
+            record["id"] = number
+            yield record
+
+    with pytest.raises(LoadError, match="again and again"):
+        wherescape.load(ITEMS, records())
+
+
+@pytest.mark.parametrize("options", [{"extraction": object()}, {"mark": "HWM_load_item"}])
+def test_options_of_another_type_are_refused_before_anything_is_read(
+    wherescape: WhereScape, options: dict[str, Any]
+) -> None:
+    with pytest.raises(DeclarationError, match="high_water_mark"):
+        wherescape.load(ITEMS, iter([{"id": 1}]), **options)
+    assert wherescape.query_target("SELECT * FROM load.load_item") == []

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -25,7 +26,7 @@ from wherescape.extraction import Extraction
 from wherescape.sandbox.red_server import RedServer
 
 COLUMNS = (Column("updated_at", "timestamp"), Column("day", "date"), Column("a_integer", "integer"))
-BY_DATA = item_table(*COLUMNS, high_water_mark="updated_at")
+BY_DATA = item_table(*COLUMNS, mark_column="updated_at")
 BY_CLOCK = item_table(*COLUMNS)
 NAME = f"HWM_{LOAD_TABLE}"
 STARTED = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -81,7 +82,7 @@ def test_the_latest_moment_may_be_in_any_batch(wherescape: WhereScape, clean_red
 
 
 def test_a_date_can_be_the_mark(clean_red: RedServer) -> None:
-    table = item_table(*COLUMNS, high_water_mark="day")
+    table = item_table(*COLUMNS, mark_column="day")
     with load_table(clean_red, table) as wherescape:
         records = [{"n": 1, "day": "2026-01-05"}, {"n": 2, "day": "2025-12-31"}]
         wherescape.load(table, records, mark=wherescape.high_water_mark())
@@ -118,11 +119,11 @@ def test_the_mark_never_goes_back(wherescape: WhereScape, clean_red: RedServer, 
     assert clean_red.read_parameter(NAME) == "2026-02-01T00:00:00+00:00"
 
 
-def test_a_clock_that_was_put_back_does_not_put_the_mark_back(wherescape: WhereScape, clean_red: RedServer) -> None:
+def test_a_mark_that_lies_beyond_the_sources_clock_is_put_right(wherescape: WhereScape, clean_red: RedServer) -> None:
     later = (STARTED + timedelta(days=1)).isoformat()
     clean_red.write_parameter(NAME, later)
     load(wherescape, "2026-01-05T11:05:00Z", table=BY_CLOCK, extraction=Extraction(started=STARTED))
-    assert clean_red.read_parameter(NAME) in (later, STARTED.isoformat())
+    assert clean_red.read_parameter(NAME) == STARTED.isoformat()
 
 
 def test_a_lookback_is_taken_when_reading_only(wherescape: WhereScape, clean_red: RedServer) -> None:
@@ -282,7 +283,7 @@ def test_a_name_that_red_cannot_keep_is_refused_before_anything_is_read(
 @pytest.mark.parametrize("name", ["no_column", "a_integer"])
 def test_a_mark_must_be_a_moment_or_a_date_of_the_table(name: str) -> None:
     with pytest.raises(DeclarationError, match=name):
-        item_table(*COLUMNS, high_water_mark=name)
+        item_table(*COLUMNS, mark_column=name)
 
 
 AT_TEN, AT_ELEVEN = "2026-01-05T10:05:00Z", "2026-01-05T11:05:00Z"
@@ -362,3 +363,76 @@ def test_a_load_within_a_load_moves_no_mark_before_its_rows_are_committed(
     with pytest.raises((ConnectionError, LoadError)):
         wherescape.load(BY_DATA, records())
     assert (numbers(clean_red), clean_red.read_parameter(NAME)) in [([], None), ([0], "2026-01-05T11:05:00+00:00")]
+
+
+SCRIPT = """\
+import logging, os, signal, sys
+
+from wherescape import Column, Table, WhereScape
+
+ITEM = Table("item", (Column("n", "bigint"), Column("updated_at", "timestamp")), ("n",), "items api", "updated_at")
+
+def records():
+    yield {{"n": 1, "updated_at": "2026-01-05T10:05:00Z"}}
+    {statement}
+
+wherescape = WhereScape()
+mark = wherescape.high_water_mark()
+wherescape.load(ITEM, records(), mark=mark)
+"""
+SWALLOWED = """try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        signal.pause()
+    except BaseException:
+        pass"""
+
+
+@pytest.mark.parametrize(
+    ("statement", "status"),
+    [
+        ('logging.error("page 2 is missing")', -2),
+        ("sys.exit()", -2),
+        pytest.param(
+            SWALLOWED, -3, marks=pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM")
+        ),
+    ],
+    ids=["an error is logged", "exit", "a signal is swallowed"],
+)
+def test_a_run_that_failed_does_not_move_the_mark(clean_red: RedServer, statement: str, status: int) -> None:
+    create_load_table(clean_red, BY_DATA)
+    script = clean_red.workdir / "load.py"
+    script.write_text(SCRIPT.format(statement=statement), encoding="utf-8")
+    result = clean_red.run_host_script(script, LOAD_TABLE, timeout=60)
+    assert result.status == status, result
+    assert clean_red.read_parameter(NAME) is None
+
+
+def test_the_mark_is_not_later_than_the_moment_at_which_it_was_read(wherescape: WhereScape) -> None:
+    mark = wherescape.high_water_mark()
+    records = [{"n": 1, "updated_at": mark.read_at + timedelta(microseconds=1)}]
+    assert wherescape.load(BY_DATA, records, mark=mark).mark == mark.read_at
+
+
+def test_a_column_without_any_value_holds_the_mark(wherescape: WhereScape, caplog: pytest.LogCaptureFixture) -> None:
+    assert load(wherescape, None, None) is None
+    assert "no row has a value in updated_at" in caplog.text
+
+
+def test_rows_of_which_none_fits_hold_the_mark(wherescape: WhereScape, clean_red: RedServer) -> None:
+    load(wherescape, "yesterday", table=BY_CLOCK, extraction=Extraction(started=STARTED))
+    assert clean_red.read_parameter(NAME) is None
+
+
+def test_a_negative_lookback_is_refused(wherescape: WhereScape) -> None:
+    with pytest.raises(DeclarationError, match="would skip rows"):
+        wherescape.high_water_mark(lookback=timedelta(hours=-1))
+
+
+def test_what_an_earlier_run_staged_is_not_confirmed_by_a_later_one(clean_red: RedServer) -> None:
+    create_load_table(clean_red, BY_DATA)
+    first, second = (
+        WhereScape(clean_red.environment(LOAD_TABLE) | clean_red.start_task(LOAD_TABLE, "Nightly")) for _ in range(2)
+    )
+    load(first, "2026-01-05T11:05:00Z", staged=True)
+    assert second.confirm_high_water_marks() == []
+    assert first.confirm_high_water_marks() == [NAME]

@@ -21,7 +21,7 @@ from tests.loading import (
     texts_of_red,
 )
 from wherescape import Column
-from wherescape.dialects import DataType
+from wherescape.column_types import DataType
 from wherescape.errors import DeclarationError, TooManyRejects, WhereScapeError
 from wherescape.sandbox.red_server import RedServer
 

@@ -25,7 +25,7 @@ from tests.loading import (
 )
 from wherescape import Column, WhereScape
 from wherescape.database import BATCH_ROWS
-from wherescape.errors import DatabaseError, LoadError, TooManyRejects
+from wherescape.errors import DatabaseError, DeclarationError, LoadError, TooManyRejects
 from wherescape.sandbox.red_server import RedServer
 from wherescape.sandbox.scheduler import TaskResult
 
@@ -70,7 +70,7 @@ def test_a_row_that_does_not_fit_is_kept_with_all_that_is_known_of_it(wherescape
     result = wherescape.load(TABLE, [{"n": 1}, record, {"n": 3}])
     [reject] = rejects(wherescape)
     assert (result.inserted, result.rejected) == (2, 1)
-    assert set(reject) == {"at", "record", "column", "reason", "raw"}
+    assert set(reject) == {"at", "load_started", "record", "column", "reason", "raw"}
     assert (reject["record"], reject["column"], reject["raw"]) == (2, "a_numeric", record)
     assert datetime.fromisoformat(reject["at"]).tzinfo is not None
     assert reject["reason"]
@@ -214,6 +214,56 @@ def test_a_constraint_that_is_looked_at_last_ends_the_load(wherescape: WhereScap
         wherescape.load(TABLE, [{"n": 1}, {"n": 1}])
     assert numbers(clean_red) == []
     assert wherescape.main_message == ""
+
+
+def test_more_refusals_than_may_be_in_one_batch_fail_the_load_whatever_follows(
+    wherescape: WhereScape, clean_red: RedServer
+) -> None:
+    """The rows that were not tried any more must not be taken for inserted ones."""
+    alter(clean_red, "ALTER a_text TYPE varchar(3)")
+    with pytest.raises(TooManyRejects, match="of the first"):
+        wherescape.load(TABLE, rows(3 * BATCH_ROWS, range(1, 201), a_text="abcd"))
+    assert numbers(clean_red) == []
+
+
+@pytest.mark.parametrize(("rows_", "share"), [(-1, 0.05), (100, 5), (100, -0.1), (100, float("nan"))])
+def test_limits_that_make_no_sense_are_refused(wherescape: WhereScape, rows_: int, share: float) -> None:
+    with pytest.raises(DeclarationError, match="0.05 is 5%"):
+        wherescape.load(TABLE, [], max_rejected=rows_, max_rejected_share=share)
+
+
+def test_the_limit_is_met_to_the_row(wherescape: WhereScape) -> None:
+    records = rows(100, range(29), a_numeric="x")
+    assert wherescape.load(TABLE, records, max_rejected=0, max_rejected_share=0.29).rejected == 28
+    with pytest.raises(TooManyRejects):
+        wherescape.load(TABLE, rows(100, range(31), a_numeric="x"), max_rejected=0, max_rejected_share=0.29)
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "value", "expected"),
+    [
+        ("ALTER a_text TYPE timestamp USING NULL", "a_text", "2026-01-05T10:11:12+05:00", "2026-01-05 05:11:12"),
+        ("ALTER a_text TYPE timestamptz USING NULL", "a_text", "2026-01-05T10:11:12", "2026-01-05 10:11:12+00"),
+        ("ALTER a_text TYPE timestamp USING NULL", "a_text", "2026-01-05T10:11:12.1234567Z", None),
+        ("ALTER a_text TYPE date USING NULL", "a_text", "2026-01-05T23:59:59Z", None),
+        ("ALTER a_text TYPE numeric(5,2) USING NULL", "a_text", "1.239", None),
+        ("ALTER a_text TYPE numeric(5,2) USING NULL", "a_text", "1.20", "1.20"),
+        ("ALTER a_text TYPE real USING NULL", "a_text", "16777217", None),
+        ("ALTER a_text TYPE double precision USING NULL", "a_text", "9007199254740993", None),
+        ("ALTER a_numeric TYPE bigint", "a_numeric", 3.0, "3"),
+        ("ALTER a_double TYPE bigint", "a_double", 1.0, "1"),
+        ("ALTER a_text TYPE name", "a_text", "x" * 64, None),
+    ],
+)
+def test_a_column_of_another_type_than_declared_stores_what_came_or_nothing(
+    wherescape: WhereScape, clean_red: RedServer, change: str, field: str, value: Any, expected: str | None
+) -> None:
+    alter(clean_red, change)
+    wherescape.load(TABLE, [{"n": 1, field: value}])
+    found = clean_red.query_warehouse(
+        f"SELECT set_config('timezone', 'UTC', true), CAST({field} AS text) FROM load.{LOAD_TABLE}"
+    )
+    assert [row[1] for row in found] == ([] if expected is None else [expected])
 
 
 def test_rows_refused_here_and_there_are_numbered_as_they_came(wherescape: WhereScape, clean_red: RedServer) -> None:

@@ -17,7 +17,7 @@ TABLE = item_table(
     Column("a_text", "text"),
     Column("a_integer", "integer"),
     Column("updated_at", "timestamp"),
-    high_water_mark="updated_at",
+    mark_column="updated_at",
 )
 MOMENT = "2026-01-05T10:05:00+00:00"
 PARTS = {
@@ -95,6 +95,7 @@ def test_a_load_tells_its_extraction(wherescape: WhereScape) -> None:
         "retries": 2,
         "waited_seconds": 1.5,
         "expected_rows": 2,
+        "incomplete": [],
         "skipped": [{"name": "group/project", "reason": "404 for its commits"}],
     }
     assert page["rows"] == 2

@@ -2,10 +2,12 @@
 
 import json
 import logging
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Self
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
@@ -26,6 +28,7 @@ logger = logging.getLogger(__name__)
 Json = Any
 Record = dict[str, Any]
 
+_SURELY_EXACT = 15
 MAX_EMPTY_PAGES = 20
 MAX_CONNECTIONS = 100
 LONG_WAIT = 10
@@ -164,8 +167,8 @@ class ApiClient:
             params: the query of the first page; the links carry it on.
             paging_header: a header that every page has. A page without it is an error: a proxy that strips the paging
                 headers would otherwise look like the end of the list.
-            total_header: a header that tells how many records the list has, on pages that have it; the last page's is
-                added to `extraction.expected_rows`.
+            total_header: a header that tells how many records the list has, on pages that have it; a list that gives
+                fewer is noted in `extraction`.
 
         Raises:
             ApiAnswerInvalid: a page that is no list of objects or lacks the paging header, a link to a page already
@@ -175,6 +178,7 @@ class ApiClient:
         url: str | None = self._url(path)
         guard = _PagingGuard()
         total: int | None = None
+        count = 0
         while url:
             begin = time.monotonic()
             response = self._ask("GET", url, params)
@@ -185,7 +189,8 @@ class ApiClient:
                     " unknown. Check whether a proxy between here and the API removes headers."
                 )
             if total_header in response.headers:
-                total = _whole_number(response.headers[total_header])
+                total = _largest(total, _whole_number(response.headers[total_header]))
+            count += len(records)
             self.extraction.add_page(begin, time.monotonic() - begin, len(records))
             yield records
             # requests quotes a URL anew, so that a link to the same page may be written otherwise.
@@ -193,8 +198,7 @@ class ApiClient:
             url, params = self._next_url(response), None
             if url:
                 guard.check(_place(response.url), url, records)
-        if total is not None:
-            self.extraction.expect(total)
+        self.extraction.end_list(path, count, total)
 
     def follow_cursor(
         self,
@@ -223,8 +227,7 @@ class ApiClient:
             by_post: ask by POST.
             more_flag: a field that is false on the last page, if it is there, such as Notion's `has_more`.
             last_flag: a field that is true on the last page, if it is there, such as Jira's `isLast`.
-            total: a field that tells how many records the list has; the last page's is added to
-                `extraction.expected_rows`.
+            total: a field that tells how many records the list has; a list that gives fewer is noted in `extraction`.
 
         Raises:
             ApiAnswerInvalid: a page without a list of objects or with an error in it, a token already used or missing
@@ -233,11 +236,16 @@ class ApiClient:
         """
         query = dict(query or {})
         guard = _PagingGuard()
+        expected: int | None = None
+        count = 0
         while True:
             begin = time.monotonic()
             response = self.post_json(path, query) if by_post else self.get_json(path, query)
             page = _records(_find(response, records), response)
             self.extraction.add_page(begin, time.monotonic() - begin, len(page))
+            count += len(page)
+            if total:
+                expected = _largest(expected, _whole_number(_find(response, total)))
             yield page
             following = _next_token(response, token, more_flag, last_flag)
             if following is None:
@@ -245,9 +253,7 @@ class ApiClient:
             guard.check(_place(response.url), str(following), page)
             guard.was_read(str(following))
             query[sent_as or token] = following
-        expected = _whole_number(_find(response, total)) if total else None
-        if expected is not None:
-            self.extraction.expect(expected)
+        self.extraction.end_list(path, count, expected)
 
     def read_parents(
         self,
@@ -304,8 +310,7 @@ class ApiClient:
         return f"{self.base_url}/{path.lstrip('/')}"
 
     def _next_url(self, response: ApiResponse) -> str | None:
-        link = requests.utils.parse_header_links(response.headers.get("Link", ""))
-        target = next((item["url"] for item in link if "next" in item.get("rel", "").split()), None)
+        target = _next_link(response)
         if target is None:
             return None
         base, page = urlsplit(self.base_url), urlsplit(urljoin(response.url, target))
@@ -323,7 +328,9 @@ class ApiClient:
                 content = response.content
                 break
             except requests.RequestException as error:
+                spent = len(response.raw.retries.history) if response.raw.retries else 0
                 try:
+                    retry = retry.new(total=max(0, int(retry.total or 0) - spent))
                     retry = retry.increment(method, url, error=ProtocolError("body cut short"))
                 except MaxRetryError:
                     raise ApiAnswerInvalid(
@@ -333,7 +340,9 @@ class ApiClient:
                 retry.sleep()
         self._check_status(response, url)
         answer = ApiResponse(_parse(content, response, url), response.headers, response.url)
-        self.extraction.answered(server_time(response.headers))
+        # The Date is that of the answer, to the second below; what it tells may be as old as the request.
+        moment = server_time(response.headers)
+        self.extraction.answered(moment and (moment - response.elapsed).replace(microsecond=0))
         self._keep_to_quota(response.headers)
         return answer
 
@@ -374,8 +383,7 @@ class ApiClient:
         if 300 <= status < 400:
             target = _place(urljoin(url, response.headers.get("Location", "")))
             raise ApiRefused(f"{answer}: it has moved to {target}. Correct the base URL.", status)
-        if status >= 400:
-            raise ApiRefused(f"{answer}.", status)
+        raise ApiRefused(f"{answer}.", status)
 
     def _keep_to_quota(self, headers: Mapping[str, str]) -> None:
         """Hold what follows until the quota is renewed; if that is too late, the API may well say so itself."""
@@ -436,9 +444,50 @@ class _PagingGuard:
             raise ApiAnswerInvalid(f"{place} gave {self._empty_pages} empty pages in a row and still promises more.")
 
 
+# RFC 8288, "Link". requests' own parser gives up at a parameter that holds `=` or has no value, and so loses `rel`.
+_LINK_PARAMETER = re.compile(r';\s*([^\s;,="]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?\s*')
+_LINK = re.compile(r'\s*<([^>]*)>\s*((?:;\s*[^\s;,="]+(?:\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s;,"]*))?\s*)*)(?:,|$)')
+
+
+def _next_link(response: ApiResponse) -> str | None:
+    """Return the link of the relation `next`; None if the header names none.
+
+    Raises:
+        ApiAnswerInvalid: the header cannot be read to its end.
+    """
+    header = response.headers.get("Link", "").strip()
+    at = 0
+    while at < len(header):
+        link = _LINK.match(header, at)
+        if link is None:
+            raise ApiAnswerInvalid(f"{_place(response.url)} answered with a Link header that cannot be read.")
+        url, parameters = link.groups()
+        found = _LINK_PARAMETER.findall(parameters)
+        relations = [quoted or plain for name, quoted, plain in found if name.lower() == "rel"]
+        # Of several the first one counts.
+        if relations and "next" in relations[0].lower().split():
+            return str(url).strip()
+        at = link.end()
+    return None
+
+
+def _largest(one: int | None, other: int | None) -> int | None:
+    return max((number for number in (one, other) if number is not None), default=None)
+
+
+def _exact_number(text: str) -> float | Decimal:
+    """Return a number as float where that keeps its digits, else as Decimal."""
+    number = float(text)
+    return number if len(text) <= _SURELY_EXACT or Decimal(repr(number)) == Decimal(text) else Decimal(text)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(name)
+
+
 def _parse(body: bytes, response: requests.Response, url: str) -> Json:
     try:
-        return json.loads(body)
+        return json.loads(body, parse_float=_exact_number, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         kind = response.headers.get("Content-Type", "no content type")
         raise ApiAnswerInvalid(

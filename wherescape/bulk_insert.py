@@ -1,6 +1,7 @@
-"""Batches into a table, each inserted by a thread of its own while the next is made ready."""
+"""Batches into a table, inserted by a thread of its own, each while the next is made ready."""
 
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -8,7 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from wherescape.dialects import Capacity, Columns, DataType, Dialect, PreparedInsert, Savepoint
+from wherescape.column_types import Capacity, Columns, DataType
+from wherescape.dialects import Dialect, PreparedInsert, Savepoint
 from wherescape.errors import StatementFailed
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ class Refusal:
 
 
 @dataclass(frozen=True)
-class Batch:
+class InsertedBatch:
     """A batch that was inserted.
 
     Arguments:
@@ -71,10 +73,8 @@ class BulkInsert:
         self._dialect = dialect
         self._statement = statement
         self._worker = ThreadPoolExecutor(1, "wherescape-insert")
-        # The driver lets go of the interpreter now and then, and waits up to 5 ms each time to get it back.
-        self._switch_interval = sys.getswitchinterval()
-        sys.setswitchinterval(min(self._switch_interval, _SWITCH_SECONDS))
-        self._under_way: Future[Batch] | None = None
+        _begin_switching_often()
+        self._under_way: Future[InsertedBatch] | None = None
 
     def capacities(self, types: Sequence[DataType]) -> Sequence[Capacity]:
         """Return what each column of the table holds.
@@ -84,12 +84,24 @@ class BulkInsert:
         """
         return self._statement.capacities or [self._dialect.capacities.get(name, Capacity()) for name in types]
 
-    def send(self, columns: Columns, most_refused: int = 0) -> "Future[Batch]":
+    def begin(self) -> None:
+        """Mark the transaction, so that `end` can tell whether it is still the same."""
+        if self._dialect.savepoint and self._dialect.savepoint.begin:
+            self._savepoint_cursor.execute(self._dialect.savepoint.begin)
+
+    def end(self) -> None:
+        """Wait for the last batch; raises the driver's error if the transaction has ended meanwhile."""
+        self.wait()
+        if self._dialect.savepoint and self._dialect.savepoint.end:
+            self._savepoint_cursor.execute(self._dialect.savepoint.end)
+
+    def send(self, columns: Columns, most_refused: int | None = None) -> "Future[InsertedBatch]":
         """Insert a batch while the caller goes on; waits for the batch before.
 
         Arguments:
             columns: the values of each column; not to be changed afterwards.
-            most_refused: how many rows the database may refuse. They are looked for while there are no more.
+            most_refused: how many rows the database may refuse, which are then looked for; with more of them the
+                batch comes to an end half done, so the caller must not commit. None: a refusal is an error.
 
         Returns:
             What will be known when the batch is inserted; its result raises the driver's error.
@@ -115,18 +127,29 @@ class BulkInsert:
             with suppress(Exception):
                 self._cursor.cancel()
         self._worker.shutdown()
-        sys.setswitchinterval(self._switch_interval)
+        _end_switching_often()
         self._under_way = None
 
-    def _insert(self, columns: Columns, encoded: Any, most_refused: int) -> Batch:
+    def _insert(self, columns: Columns, encoded: Any, most_refused: int | None) -> InsertedBatch:
         at = time.monotonic()
         rows = len(columns[0])
         refusals: list[Refusal] = []
-        if most_refused and self._dialect.savepoint:
+        if most_refused is not None and self._dialect.savepoint:
             self._insert_some(self._dialect.savepoint, columns, encoded, range(rows), refusals, most_refused)
         else:
             self._execute(encoded, rows)
-        return Batch(rows, refusals, at, time.monotonic() - at)
+        return InsertedBatch(rows, refusals, at, time.monotonic() - at)
+
+    def _undo(self, savepoint: Savepoint, cause: "pyodbc.Error") -> None:
+        import pyodbc
+
+        try:
+            self._savepoint_cursor.execute(savepoint.undo)
+            if savepoint.release:
+                self._savepoint_cursor.execute(savepoint.release)
+        except pyodbc.Error:
+            # The refusal has ended the transaction, and is what has to be told.
+            raise cause from None
 
     def _execute(self, encoded: Any, rows: int) -> None:
         self._statement.execute(self._cursor, encoded)
@@ -149,7 +172,7 @@ class BulkInsert:
         except pyodbc.Error as error:
             if not str(error.args[0]).startswith(_OF_THE_ROW):
                 raise
-            self._savepoint_cursor.execute(savepoint.undo)
+            self._undo(savepoint, error)
             if len(rows) == 1:
                 refusals.append(Refusal(rows[0], error))
                 return
@@ -160,6 +183,25 @@ class BulkInsert:
         else:
             if savepoint.release:
                 self._savepoint_cursor.execute(savepoint.release)
+
+
+_switching_lock = threading.Lock()
+_switching: list[float] = []
+
+
+def _begin_switching_often() -> None:
+    """Let threads take turns more often: the driver waits up to 5 ms each time that it needs the interpreter again."""
+    with _switching_lock:
+        _switching.append(sys.getswitchinterval())
+        sys.setswitchinterval(min(_switching[0], _SWITCH_SECONDS))
+
+
+def _end_switching_often() -> None:
+    with _switching_lock:
+        usual = _switching[0]
+        _switching.pop()
+        if not _switching:
+            sys.setswitchinterval(usual)
 
 
 def rows_to_columns(rows: Sequence[Sequence[Any]]) -> Columns:

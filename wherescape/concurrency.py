@@ -54,8 +54,12 @@ def in_parallel(
     if workers < 1:
         raise DeclarationError(f"There must be at least one worker to read with, not {workers}.")
     if workers == 1:
-        for parent in parents:
-            yield parent, _read_lazily(read, parent)
+        try:
+            for parent in parents:
+                yield parent, _read_lazily(read, parent)
+        except BaseException:
+            on_abandon()
+            raise
         return
 
     failures: list[Exception] = []

@@ -5,7 +5,7 @@ import re
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -35,8 +35,8 @@ class Database:
     """One connection to one database, opened on first use and reused.
 
     A connection that breaks is dropped, so that the next call opens a new one. Safe to share between threads; calls
-    wait for each other, but for those of `wherescape.concurrency`'s threads, which get an error instead: an insert may
-    be waiting for what they read.
+    wait for each other. While rows are being inserted, another thread gets an error instead: the insert may be waiting
+    for what that thread reads.
 
     Arguments:
         login: where it is and who asks.
@@ -47,6 +47,7 @@ class Database:
         self._connection: pyodbc.Connection | None = None
         self._dialect = dialects.OTHER
         self._is_in_transaction = False
+        self._owner = 0
         self._bulk: BulkInsert | None = None
         self._last_used = time.monotonic()
         self._lock = threading.RLock()
@@ -88,7 +89,7 @@ class Database:
             params: the parameters' values; an aware datetime is sent in UTC.
 
         Raises:
-            ConnectionFailed, StatementFailed: nothing has changed.
+            ConnectionFailed, StatementFailed: nothing has changed, unless the connection broke at the commit.
         """
         with self.transaction(sql) as cursor:
             self._run(cursor, sql, params)
@@ -113,7 +114,7 @@ class Database:
             The number of rows.
 
         Raises:
-            ConnectionFailed, StatementFailed: nothing has changed.
+            ConnectionFailed, StatementFailed: nothing has changed, unless the connection broke at the commit.
         """
         insert = _PLAIN_INSERT.fullmatch(sql)
         if insert:
@@ -139,7 +140,7 @@ class Database:
             The number of rows.
 
         Raises:
-            ConnectionFailed, StatementFailed: nothing has changed.
+            ConnectionFailed, StatementFailed: nothing has changed, unless the connection broke at the commit.
         """
         count = 0
         with self.bulk_insert(table, columns) as bulk:
@@ -167,12 +168,14 @@ class Database:
         dialect = self.dialect
         with self.transaction(f"INSERT INTO {table} ({', '.join(columns)})") as cursor:
             # Before the first row, so that a table that is missing is found out without one too.
-            statement = dialect.prepare_insert(cursor, table, columns)
+            with closing(self._connected().cursor()) as catalog:
+                statement = dialect.prepare_insert(catalog, table, columns)
             bulk = BulkInsert(cursor, self._connected().cursor(), dialect, statement)
             outer, self._bulk = self._bulk, bulk
             try:
+                bulk.begin()
                 yield bulk
-                bulk.wait()
+                bulk.end()
             finally:
                 self._bulk = outer
                 bulk.close()
@@ -201,6 +204,7 @@ class Database:
                 return
             committing = False
             self._is_in_transaction = True
+            self._owner = threading.get_ident()
             try:
                 if "\0" in what:
                     # The driver would send what is before it: an UPDATE without its WHERE.
@@ -211,8 +215,7 @@ class Database:
             except BaseException as error:
                 alive = self._roll_back(connection)
                 if isinstance(error, pyodbc.Error):
-                    outcome = "nothing was committed" if alive or not committing else "a commit may have gone through"
-                    raise self._translated(error, what, alive, outcome) from error
+                    raise self._translated(error, what, alive, committing and not alive) from error
                 if isinstance(error, UnicodeEncodeError):
                     half = error.object[error.start : error.end]
                     raise StatementFailed(
@@ -224,20 +227,22 @@ class Database:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        if not self._lock.acquire(blocking=not in_reader_thread()):
-            raise StatementFailed(
-                f"Records that are read in parallel asked the {self.login.role} database while it is in use, which may"
-                " be for the insert that waits for them. Ask it before the load."
-            )
+        if not self._lock.acquire(blocking=False):
+            if in_reader_thread() or self._bulk is not None:
+                raise StatementFailed(
+                    f"A thread asked the {self.login.role} database while rows are being inserted there, which may be"
+                    " waiting for this very thread. Ask it before the load, or in the thread that loads."
+                )
+            self._lock.acquire()
         try:
             yield
         finally:
             self._lock.release()
 
     @property
-    def is_in_transaction(self) -> bool:
-        """Whether a transaction is under way, such as an insert that reads its rows."""
-        return self._is_in_transaction
+    def is_inserting_here(self) -> bool:
+        """Whether the calling thread is in the middle of a bulk insert, as a source is that is asked for its rows."""
+        return self._bulk is not None and self._owner == threading.get_ident()
 
     def close(self) -> None:
         """Close the connection if there is one; it opens again on next use."""
@@ -298,11 +303,13 @@ class Database:
             return False
         return True
 
-    def _translated(self, error: "pyodbc.Error", what: str, alive: bool, outcome: str) -> DatabaseError:
+    def _translated(self, error: "pyodbc.Error", what: str, alive: bool, may_be_committed: bool) -> DatabaseError:
+        outcome = "a commit may have gone through" if may_be_committed else "nothing was committed"
         if not alive:
             return ConnectionFailed(
                 f"The connection to the {self.login.role} database broke; {outcome}. Check that the database is up."
-                f" {_text(error)} ({self._name()}) Statement: {_shortened(what)}"
+                f" {_text(error)} ({self._name()}) Statement: {_shortened(what)}",
+                may_be_committed,
             )
         return StatementFailed(
             f"The {self.login.role} database refused a statement; {outcome}.{_hint(error)} {_text(error)}"
@@ -349,9 +356,12 @@ def connection_string(login: Login, data_sources: dict[str, str]) -> str:
         parts.append(f"UID={quoted_value(login.user)}")
     if login.password:
         parts.append(f"PWD={quoted_value(login.password)}")
-    # sslmode is a keyword of psqlODBC; others refuse it.
-    if re.search(r"postgres|psqlodbc", driver, re.IGNORECASE) and not re.search(r"sslmode\s*=", whole, re.IGNORECASE):
-        parts.append("sslmode=prefer")
+    # Keywords of psqlODBC; others refuse them. With the protocol's level 2 a refused statement does not end the whole
+    # transaction.
+    if re.search(r"postgres|psqlodbc", driver, re.IGNORECASE):
+        for name, value in (("sslmode", "prefer"), ("Protocol", "7.4-2")):
+            if not re.search(rf"{name}\s*=", whole, re.IGNORECASE):
+                parts.append(f"{name}={value}")
     return ";".join(parts)
 
 

@@ -27,12 +27,19 @@ class Drift:
         self._sources = [column.source for column in table.columns]
         self._unseen = set(self._known)
         self._has_records = False
+        self._has_masks = any(column.mask for column in table.columns)
+        self._needed = self._known, frozenset(column.source for column in table.columns if column.name in table.key)
         self.unknown: Counter[str] = Counter()
 
     @property
     def missing(self) -> list[str]:
         """The fields that no record had, in the columns' order; none where there were no records."""
         return [source for source in self._sources if source in self._unseen] if self._has_records else []
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether no record has any field that the table declares, or any of its key."""
+        return self._has_records and any(fields and fields <= self._unseen for fields in self._needed)
 
     def observe(self, batch: RecordBatch) -> None:
         """Look at some records."""
@@ -42,7 +49,8 @@ class Drift:
             self._unseen.difference_update(fields)
             for field in fields:
                 if field not in self._known:
-                    self._count(str(field)[:LONGEST_NAME], count)
+                    # A name may be personal data as well.
+                    self._count("(names left out)" if self._has_masks else str(field)[:LONGEST_NAME], count)
 
     def _count(self, field: str, records: int) -> None:
         if field in self.unknown or len(self.unknown) < MOST_UNKNOWN_FIELDS:

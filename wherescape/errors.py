@@ -42,7 +42,15 @@ class DatabaseError(WhereScapeError):
 
 
 class ConnectionFailed(DatabaseError):
-    """A database could not be reached, refused the login, or the connection broke."""
+    """A database could not be reached, refused the login, or the connection broke.
+
+    Attributes:
+        may_be_committed: whether it broke while a commit was waiting for its answer.
+    """
+
+    def __init__(self, message: str, may_be_committed: bool = False) -> None:
+        super().__init__(message)
+        self.may_be_committed = may_be_committed
 
 
 class StatementFailed(DatabaseError):

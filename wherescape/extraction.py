@@ -65,7 +65,8 @@ class Extraction:
 
     Attributes:
         started: the source's own time, UTC, at its first good answer; None before it, or if it does not tell the time.
-        expected_rows: how many rows the source said that it has; None if it did not say.
+        expected_rows: how many rows the source said that its lists have; None if it did not say.
+        incomplete: the lists that gave fewer rows than they said that they have.
         skipped: the parts that could not be read.
         requests: how many requests were sent, repeated ones included.
         retries: how many of them repeated another.
@@ -75,44 +76,78 @@ class Extraction:
 
     started: datetime | None = None
     expected_rows: int | None = None
+    incomplete: list[Skipped] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     requests: int = 0
     retries: int = 0
     waited_seconds: float = 0.0
     pages: Timeline = field(default_factory=Timeline)
-    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
-    """To be held while an attribute is changed."""
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+    _to_load: int = field(default=0, init=False, repr=False)
     _has_answered: bool = field(default=False, init=False, repr=False)
 
     def answered(self, moment: datetime | None) -> None:
         """Note the source's time in a good answer; only that of the first one counts."""
-        with self.lock:
+        with self._lock:
             if not self._has_answered:
                 self._has_answered = True
                 self.started = moment
 
     def count_request(self, *, is_retry: bool = False) -> None:
         """Count a request that is sent."""
-        with self.lock:
+        with self._lock:
             self.requests += 1
             self.retries += is_retry
 
     def add_page(self, at: float, seconds: float, rows: int) -> None:
         """Add a page that was fetched; see `Timeline.add`."""
-        with self.lock:
+        with self._lock:
             self.pages.add(at, seconds, rows)
 
     def add_wait(self, seconds: float) -> None:
         """Add to the time that was spent waiting."""
-        with self.lock:
+        with self._lock:
             self.waited_seconds += seconds
 
     def expect(self, rows: int) -> None:
-        """Add to the rows that the source said that it has."""
-        with self.lock:
+        """Add to the rows that the source said that it has, and that a load is to have."""
+        with self._lock:
+            self._to_load += rows
             self.expected_rows = (self.expected_rows or 0) + rows
+
+    def end_list(self, name: str, came: int, expected: int | None) -> None:
+        """Note the end of a list.
+
+        Arguments:
+            name: what it is called.
+            came: how many rows it gave.
+            expected: how many it said that it has, the most if it said several; None if it did not say.
+        """
+        if expected is None:
+            return
+        with self._lock:
+            self.expected_rows = (self.expected_rows or 0) + expected
+            if came < expected:
+                self.incomplete.append(Skipped(name, f"{came:,} of {expected:,} rows came"))
+
+    def missing(self, rows: int, *, allow_skipped: bool) -> str:
+        """Say what of the source is missing in a load; empty if nothing is.
+
+        Arguments:
+            rows: how many were read, rejected ones included.
+            allow_skipped: whether parts that could not be read may be missing.
+        """
+        if self.incomplete:
+            first, others = self.incomplete[0], len(self.incomplete) - 1
+            return f"{first.reason} from {first.name}" + (f", and {others} more lists are short" if others else "")
+        if rows < self._to_load:
+            return f"{rows:,} rows came, where the source said that it has {self._to_load:,}"
+        if self.skipped and not allow_skipped:
+            parts = "1 part" if len(self.skipped) == 1 else f"{len(self.skipped)} parts"
+            return f"{parts} of the source could not be read"
+        return ""
 
     def skip(self, name: str, reason: str) -> None:
         """Note a part that could not be read."""
-        with self.lock:
+        with self._lock:
             self.skipped.append(Skipped(name, reason))

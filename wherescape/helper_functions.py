@@ -11,7 +11,7 @@ from typing import NamedTuple
 from slugify import slugify
 
 from wherescape import tsql
-from wherescape.dialects import DataType
+from wherescape.column_types import DataType
 from wherescape.environment import Environment, is_postgresql_metabase
 from wherescape.errors import DeclarationError
 

@@ -1,11 +1,12 @@
 """How far the last load came: a moment kept in a RED parameter."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from wherescape.errors import ParameterTooLong
+from wherescape.errors import ConnectionFailed, DeclarationError, ParameterTooLong
+from wherescape.extraction import Extraction
 from wherescape.repository import PARAMETER_NAME_LENGTH
 
 if TYPE_CHECKING:
@@ -26,12 +27,58 @@ class HighWaterMark:
         before: what it held, in UTC; None if it held nothing that can be used.
         since: from when on to read the source: `before` and a lookback earlier; None for a full load.
         is_staged: whether the next mark waits under `{name}_next` until the job confirms it.
+        read_at: when it was read, in UTC by this machine's clock: the source was not read before.
     """
 
     name: str
     before: datetime | None
     since: datetime | None
     is_staged: bool = False
+    read_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+@dataclass(frozen=True)
+class NextMark:
+    """Where a mark moves after a load.
+
+    Arguments:
+        moment: None if it stays.
+        held_because: why it stays although rows were loaded, or what the read lacks; empty otherwise.
+    """
+
+    moment: datetime | None = None
+    held_because: str = ""
+
+
+def next_mark(
+    mark: HighWaterMark,
+    *,
+    column: str,
+    rows: int,
+    largest: datetime | None,
+    extraction: Extraction | None,
+    missing: str,
+) -> NextMark:
+    """Tell where a mark moves.
+
+    Arguments:
+        mark: as it was read.
+        column: whose largest value is the mark; empty for the moment at which the reading began.
+        rows: how many were loaded.
+        largest: that value among them, in UTC.
+        extraction: what was told about the reading.
+        missing: what of the source is missing, in words; empty if nothing is.
+    """
+    if missing:
+        return NextMark(held_because=missing)
+    started = extraction.started if extraction else None
+    if not column:
+        unknown = "the source does not tell its time, and the table declares no column to take the mark from"
+        return NextMark(started) if started else NextMark(held_because=unknown)
+    if largest is None:
+        return NextMark(held_because=f"no row has a value in {column}" if rows else "")
+    # What changes while the source is read may be in a page that was read before.
+    return NextMark(min(max(largest, mark.before or largest), started or mark.read_at))
 
 
 def read_high_water_mark(
@@ -50,7 +97,12 @@ def read_high_water_mark(
 
     Raises:
         ParameterTooLong: the name does not fit; nothing was loaded yet.
+        DeclarationError: the lookback is negative.
     """
+    if lookback < timedelta():
+        raise DeclarationError(
+            f"The lookback {lookback} is negative and would skip rows: it says how much earlier to start."
+        )
     name = name or PREFIX + wherescape.table
     longest = name + STAGED if is_staged else name
     if len(longest) > PARAMETER_NAME_LENGTH:
@@ -78,9 +130,14 @@ def write_high_water_mark(wherescape: "WhereScape", mark: HighWaterMark, moment:
     """
     value = moment.astimezone(UTC).isoformat()
     if mark.is_staged:
-        wherescape.write_parameter(mark.name + STAGED, value, f"{_staged_by(wherescape)}, to be confirmed at its end.")
+        name, comment = mark.name + STAGED, _staged_by(wherescape)
     else:
-        wherescape.write_parameter(mark.name, value, "High-water mark of the last complete load.")
+        name, comment = mark.name, "High-water mark of the last complete load."
+    try:
+        wherescape.write_parameter(name, value, comment)
+    except ConnectionFailed:
+        # It may have been the answer that was lost, and a mark that moves in a load that failed loses its rows.
+        wherescape.write_parameter(name, value, comment)
 
 
 def confirm_high_water_marks(*names: str, wherescape: "WhereScape | None" = None) -> list[str]:
@@ -90,7 +147,7 @@ def confirm_high_water_marks(*names: str, wherescape: "WhereScape | None" = None
     would lose them; so the load stages its mark, and this confirms it.
 
     Arguments:
-        names: the RED parameters; left out, all those that this job staged.
+        names: the RED parameters; left out, all those that this run of the job staged.
         wherescape: made from the environment when left out.
 
     Returns:
@@ -103,7 +160,7 @@ def confirm_high_water_marks(*names: str, wherescape: "WhereScape | None" = None
     for name in names or _staged_names(wherescape):
         moment = wherescape.read_parameter(name + STAGED)
         if not moment:
-            logger.info("The high-water mark %s is not staged; it stays.", name)
+            logger.warning("The high-water mark %s is not staged, so it stays.", name)
             continue
         wherescape.write_parameter(name, moment, "High-water mark of the last complete load.")
         wherescape.write_parameter(name + STAGED, "")
@@ -142,8 +199,8 @@ def _staged_names(wherescape: "WhereScape") -> list[str]:
     staged = [name for name in wherescape.parameter_names() if name.endswith(STAGED)]
     mine = _staged_by(wherescape)
     pairs = [(name, *wherescape.read_parameter(name, include_comment=True)) for name in sorted(staged)]
-    return [name.removesuffix(STAGED) for name, value, comment in pairs if value and comment.startswith(mine)]
+    return [name.removesuffix(STAGED) for name, value, comment in pairs if value and comment == mine]
 
 
 def _staged_by(wherescape: "WhereScape") -> str:
-    return f"Staged by job {wherescape.job_key} {wherescape.job_name}"
+    return f"Staged by job {wherescape.job_key} {wherescape.job_name}, run {wherescape.sequence}."

@@ -200,6 +200,7 @@ class _HostScriptProcess:
         elif not self._terminated_by:
             # Not logged here: the signal may have interrupted a handler in the middle of a write.
             self._terminated_by = signal.Signals(number).name
+            report.is_terminated = True
             raise ProcessTerminated(f"Terminated by {self._terminated_by}")
 
     def _excepthook(self, kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:

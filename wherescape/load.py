@@ -1,22 +1,20 @@
 """Records in, load table out: convert, mask, insert, reject. Knows nothing of any API, nor of RED."""
 
-from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from wherescape.bulk_insert import Batch, BulkInsert, Refusal
+from wherescape.bulk_insert import BulkInsert, InsertedBatch, Refusal
 from wherescape.database import Database
-from wherescape.drift import Drift
-from wherescape.errors import TooManyRejects
-from wherescape.extraction import Timeline
+from wherescape.errors import DeclarationError, LoadError, TooManyRejects
 from wherescape.masks import Masker
 from wherescape.record_batches import Record, RecordBatch, batches_of
 from wherescape.rejects import RejectFile
 from wherescape.tables import Table
+from wherescape.tally import Tally, by_column
 from wherescape.values import convert
 
 if TYPE_CHECKING:
@@ -35,34 +33,17 @@ class RejectLimits:
     rows: int = 100
     share: float = 0.05
 
+    def __post_init__(self) -> None:
+        if self.rows < 0 or not 0 <= self.share <= 1:
+            raise DeclarationError(
+                f"A load may reject {self.rows} rows (max_rejected, 0 or more) and a share of {self.share}"
+                " (max_rejected_share, from 0 to 1: 0.05 is 5%)."
+            )
+
     def of(self, read: int) -> int:
         """Return how many of some rows may be rejected."""
-        return max(self.rows, int(self.share * read))
-
-
-@dataclass
-class Tally:
-    """What a load has done so far.
-
-    Attributes:
-        read: records that came.
-        inserted: rows in the table, once the transaction is committed.
-        rejected: rows in the reject file.
-        nulls: NULLs of the inserted rows, by column.
-        rejected_by_column: rejected rows by the column that they do not fit; under an empty name if that is unknown.
-        largest_mark: the largest value of the table's `high_water_mark` column among the inserted rows, in UTC.
-        batches: when batches were inserted.
-        drift: how the records differ from the declaration.
-    """
-
-    drift: Drift
-    read: int = 0
-    inserted: int = 0
-    rejected: int = 0
-    nulls: Counter[str] = field(default_factory=Counter)
-    rejected_by_column: Counter[str] = field(default_factory=Counter)
-    largest_mark: datetime | None = None
-    batches: Timeline = field(default_factory=Timeline)
+        # 0.29 of 100 are 29, not 28.999...
+        return max(self.rows, int(round(self.share * read, 6)))
 
 
 def load_records(
@@ -95,7 +76,8 @@ def load_records(
         on_progress: called after each batch.
 
     Raises:
-        LoadError, DatabaseError, and whatever the records raise: nothing was inserted.
+        LoadError, DatabaseError, and whatever the records raise: nothing was inserted, unless the connection broke at
+            the commit (`ConnectionFailed.may_be_committed`).
     """
     quote = database.dialect.quote
     names = [quote(column.name) for column in table.all_columns]
@@ -105,6 +87,11 @@ def load_records(
             load.send(batch)
             on_progress()
         load.settle()
+        if tally.drift.is_foreign:
+            raise LoadError(
+                "No record has any field that the table declares, or any of its key, so nothing was loaded. Has the"
+                " API's answer changed? Compare `source` of the columns with a record."
+            )
         rejects.sync()
     on_progress()
 
@@ -118,11 +105,12 @@ def _closed_at_the_end(records: object) -> AbstractContextManager[object]:
 class _Sent:
     """A batch on its way: what was converted of it, and where each row came from."""
 
-    result: "Future[Batch]"
+    result: "Future[InsertedBatch]"
     columns: list[Sequence[Any]]
     rows: Sequence[int]
     batch: RecordBatch
     first: int
+    limit: int
 
 
 class _Load:
@@ -151,22 +139,28 @@ class _Load:
         tally = self._tally
         first = tally.read
         tally.read += batch.rows
+        if first == 0 and len(batch.no_records) == batch.rows:
+            kind = type(batch.no_records[0]).__name__
+            raise LoadError(
+                f"The records are no dicts but of the type {kind}; pages are made records by"
+                " itertools.chain.from_iterable. Nothing was loaded."
+            )
         tally.drift.observe(batch)
         columns, unfit = self._convert(batch)
+        limit = self._limits.of(tally.read)
         rows: Sequence[int] = range(batch.rows)
         if unfit:
             # The reject file keeps the records' order.
             self.settle()
             for row, (column, reason) in sorted(unfit.items()):
-                self._reject(batch, first, row, column, reason)
+                self._reject(batch, first, row, column, reason, limit)
             rows = [row for row in rows if row not in unfit]
             columns = [[values[row] for row in rows] for values in columns]
         if rows:
             constant = [self._table.record_source] * len(rows), [self._load_date] * len(rows)
-            may_refuse = max(1, self._limits.of(tally.read) - tally.rejected + 1)
-            result = self._bulk.send([*columns, *constant], may_refuse)
+            result = self._bulk.send([*columns, *constant], most_refused=max(0, limit - tally.rejected))
             self.settle()
-            self._sent = _Sent(result, columns, rows, batch, first)
+            self._sent = _Sent(result, columns, rows, batch, first, limit)
 
     def settle(self) -> None:
         """Wait for the batch that was sent last, and count it."""
@@ -175,7 +169,7 @@ class _Load:
         sent, self._sent = self._sent, None
         done = sent.result.result()
         for refusal in done.refusals:
-            self._reject(sent.batch, sent.first, sent.rows[refusal.row], None, _reason(refusal))
+            self._reject(sent.batch, sent.first, sent.rows[refusal.row], None, _reason(refusal), sent.limit)
         tally = self._tally
         tally.inserted += done.rows - len(done.refusals)
         tally.batches.add(done.at, done.seconds, done.rows - len(done.refusals))
@@ -184,7 +178,7 @@ class _Load:
             if refused:
                 values = [value for row, value in enumerate(values) if row not in refused]
             tally.nulls[column.name] += values.count(None)
-            if column.name == self._table.high_water_mark:
+            if column.name == self._table.mark_column:
                 tally.largest_mark = _largest(tally.largest_mark, values)
 
     def _convert(self, batch: RecordBatch) -> tuple[list[Sequence[Any]], dict[int, tuple[str | None, str]]]:
@@ -206,25 +200,17 @@ class _Load:
                 unfit.setdefault(row, (column.name, f"Column {column.name}: {reason}."))
         return columns, unfit
 
-    def _reject(self, batch: RecordBatch, first: int, row: int, column: str | None, reason: str) -> None:
+    def _reject(self, batch: RecordBatch, first: int, row: int, column: str | None, reason: str, limit: int) -> None:
         tally = self._tally
         self._rejects.add(first + row + 1, column, reason, batch.record(row))
         tally.rejected += 1
         tally.rejected_by_column[column or ""] += 1
-        if tally.rejected > self._limits.of(tally.read):
+        if tally.rejected > limit:
             raise TooManyRejects(
-                f"More than {self._limits.of(tally.read):,} of {tally.read:,} rows do not fit, so nothing was loaded:"
+                f"More than {limit:,} of the first {tally.read:,} rows do not fit, so nothing was loaded:"
                 f" {by_column(tally)}. See {self._rejects.path}; mend the source or the declaration, or raise"
                 " max_rejected and max_rejected_share."
             )
-
-
-def by_column(tally: Tally) -> str:
-    """Say how many rows were rejected for which column."""
-    return ", ".join(
-        f"{f'column {name}' if name else 'as a whole'} {count:,}"
-        for name, count in tally.rejected_by_column.most_common()
-    )
 
 
 def _reason(refusal: Refusal) -> str:

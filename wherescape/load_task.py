@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from wherescape import run_report
@@ -21,14 +22,16 @@ from wherescape.errors import (
     RepositoryError,
 )
 from wherescape.extraction import Extraction
-from wherescape.high_water_mark import HighWaterMark, mark_text, write_high_water_mark
-from wherescape.load import RejectLimits, Tally, by_column, load_records
-from wherescape.masks import SHORTEST_KEY, Masker
+from wherescape.high_water_mark import HighWaterMark, mark_text, next_mark, write_high_water_mark
+from wherescape.load import RejectLimits, load_records
+from wherescape.logging import ERROR
+from wherescape.masks import masker_for
 from wherescape.progress import Progress, rows_text, seconds_text
 from wherescape.record_batches import Record
 from wherescape.redaction import redact
 from wherescape.rejects import RejectFile
 from wherescape.tables import Table
+from wherescape.tally import Tally, by_column
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,8 +39,6 @@ if TYPE_CHECKING:
     from wherescape.wherescape import WhereScape
 
 logger = logging.getLogger(__name__)
-
-MASK_KEY = "mask_key"
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class LoadResult:
         inserted: rows that are now in the load table because of it.
         rejected: rows that did not fit, and are in the reject file instead.
         seconds: how long it took, from the first record to the mark.
-        mark: the high-water mark that the next load will start from, in UTC; None if there is none.
+        mark: the high-water mark after the load, staged or not, in UTC; None if there is none.
     """
 
     inserted: int
@@ -73,7 +74,9 @@ def load_task(
     try:
         return task.run(records, allow_skipped, limits, progress_seconds)
     except BaseException as error:
-        task.error = f"{type(error).__name__}: {error}"
+        task.error = error
+        if isinstance(error, SystemExit):
+            logger.error("The script left while its load was under way, so nothing was loaded.")
         raise
     finally:
         task.report()
@@ -83,6 +86,11 @@ class _LoadTask:
     def __init__(
         self, wherescape: "WhereScape", table: Table, extraction: Extraction | None, mark: HighWaterMark | None
     ) -> None:
+        if not isinstance(extraction, (Extraction, NoneType)) or not isinstance(mark, (HighWaterMark, NoneType)):
+            raise DeclarationError(
+                "`extraction` is what an API client keeps under that name, and `mark` what `high_water_mark` returns,"
+                f" not a {type(extraction).__name__} and a {type(mark).__name__}."
+            )
         self.wherescape = wherescape
         self.table = table
         self.extraction = extraction
@@ -94,7 +102,7 @@ class _LoadTask:
         self.begin = time.monotonic()
         self.seconds = 0.0
         self.is_loaded = False
-        self.error = ""
+        self.error: BaseException | None = None
         self.rejects = RejectFile(_path(wherescape, "rejects", ".jsonl"), table)
         self.report_path = _path(wherescape, "runs", ".json")
 
@@ -106,12 +114,12 @@ class _LoadTask:
         progress_seconds: float,
     ) -> LoadResult:
         wherescape, tally = self.wherescape, self.tally
-        if wherescape.target.is_in_transaction:
+        if wherescape.target.is_inserting_here:
             raise LoadError(
                 "A load began while another of the same WhereScape object was reading its records. Collect what the"
                 " inner one is to load, and load it afterwards."
             )
-        masker = Masker(_mask_key(wherescape) if any(column.mask == "hash" for column in self.table.columns) else "")
+        masker = masker_for(self.table, wherescape.read_parameter)
         try:
             with Progress(wherescape.table, tally, wherescape.audit, progress_seconds) as progress:
                 load_records(
@@ -147,25 +155,33 @@ class _LoadTask:
         return LoadResult(tally.inserted, tally.rejected, self.seconds, self.mark_after)
 
     def report(self) -> None:
-        if self.report_path is None:
-            return
-        run_report.write_run_report(
-            self.report_path,
-            {
-                "table": self.wherescape.load_full_name,
-                "sequence": self.wherescape.sequence,
-                "job": self.wherescape.job_name,
-                "task": self.wherescape.task_name,
-                "outcome": "failed" if self.error else "loaded",
-                "error": redact(self.error),
-                "started": self.started.isoformat(),
-                "seconds": round(time.monotonic() - self.begin, 3),
-                **run_report.rows_of(self.tally, self.table, is_loaded=self.is_loaded),
-                "mark": run_report.mark_of(self.mark, self.mark_after, self.held_because),
-                "extraction": run_report.extraction_of(self.extraction, self.begin),
-                "batches": run_report.timeline_of(self.tally.batches, self.begin),
-            },
-        )
+        """Write the run report; a by-product, so that whatever goes wrong with it is a warning."""
+        try:
+            if self.report_path is not None:
+                run_report.write_run_report(self.report_path, self._as_data())
+        except Exception as error:
+            reason = getattr(error, "strerror", None) or error
+            logger.warning("The run report %s cannot be written: %s.", self.report_path, reason)
+
+    def _as_data(self) -> dict[str, Any]:
+        error = self.error
+        outcome = "failed" if error else "loaded"
+        if isinstance(error, ConnectionFailed) and error.may_be_committed:
+            outcome = "unknown"
+        return {
+            "table": self.wherescape.load_full_name,
+            "sequence": self.wherescape.sequence,
+            "job": self.wherescape.job_name,
+            "task": self.wherescape.task_name,
+            "outcome": outcome,
+            "error": redact(f"{type(error).__name__}: {error}") if error else "",
+            "started": self.started.isoformat(),
+            "seconds": round(time.monotonic() - self.begin, 3),
+            **run_report.rows_of(self.tally, self.table, is_loaded=self.is_loaded),
+            "mark": run_report.mark_of(self.mark, self.mark_after, self.held_because),
+            "extraction": run_report.extraction_of(self.extraction, self.begin),
+            "batches": run_report.timeline_of(self.tally.batches, self.begin),
+        }
 
     def _log_counts(self) -> None:
         try:
@@ -174,62 +190,42 @@ class _LoadTask:
             logger.warning("The rows are loaded, but RED's task log does not show them. %s", error)
 
     def _move_mark(self, allow_skipped: bool) -> None:
-        self.held_because = self._incomplete(allow_skipped)
+        missing = ""
+        if self.extraction:
+            missing = self.extraction.missing(self.tally.read, allow_skipped=allow_skipped)
+        if self.wherescape.status <= ERROR:
+            missing = missing or "the script has reported an error"
+        if self.tally.rejected and not self.tally.inserted:
+            missing = missing or "no row fits the table"
         mark = self.mark
         if mark is None:
-            if self.held_because.startswith("only"):
-                logger.warning("Rows are missing: %s.", self.held_because)
+            if missing:
+                logger.warning("Rows are missing: %s.", missing)
             return
-        moment = None if self.held_because else self._next_moment(mark)
+        following = next_mark(
+            mark,
+            column=self.table.mark_column,
+            rows=self.tally.inserted,
+            largest=self.tally.largest_mark,
+            extraction=self.extraction,
+            missing=missing,
+        )
+        self.held_because = following.held_because
         if self.held_because:
             logger.warning(
                 "The high-water mark %s stays at %s: %s.", mark.name, mark_text(mark.before), self.held_because
             )
-        if moment is None:
+        if following.moment is None:
             return
         try:
-            self._write_mark(mark, moment)
+            write_high_water_mark(self.wherescape, mark, following.moment)
         except (DatabaseError, RepositoryError) as error:
             raise MarkNotMoved(
                 f"The rows are loaded, but the high-water mark {mark.name} could not be moved for certain. Set this"
                 f" RED parameter to {mark.before.isoformat() if mark.before else 'nothing'}, so that the next run"
                 f" reads them again. {error}"
             ) from error
-        self.mark_after = moment
-
-    def _write_mark(self, mark: HighWaterMark, moment: datetime) -> None:
-        try:
-            write_high_water_mark(self.wherescape, mark, moment)
-        except ConnectionFailed:
-            # It may have been the answer that was lost, and a mark that moves in a load that failed loses its rows.
-            write_high_water_mark(self.wherescape, mark, moment)
-
-    def _incomplete(self, allow_skipped: bool) -> str:
-        extraction = self.extraction
-        if extraction is None:
-            return ""
-        if extraction.expected_rows is not None and self.tally.read < extraction.expected_rows:
-            return (
-                f"only {rows_text(self.tally.read, 0)} came, where the source said that it has"
-                f" {extraction.expected_rows:,}"
-            )
-        if extraction.skipped and not allow_skipped:
-            parts = "1 part" if len(extraction.skipped) == 1 else f"{len(extraction.skipped)} parts"
-            return f"{parts} of the source could not be read"
-        return ""
-
-    def _next_moment(self, mark: HighWaterMark) -> datetime | None:
-        started = self.extraction.started if self.extraction else None
-        if not self.table.high_water_mark:
-            if started is None:
-                self.held_because = (
-                    "the source does not tell its time, and the table declares no column to take it from"
-                )
-            return started
-        # Rows that change while the source is read may be in a page that was read before.
-        latest = started or self.started
-        seen = [moment for moment in (mark.before, self.tally.largest_mark) if moment is not None]
-        return min(max(seen), latest) if self.tally.largest_mark is not None else None
+        self.mark_after = following.moment
 
     def _message(self) -> str:
         text = f"{rows_text(self.tally.inserted, self.tally.rejected)}, {seconds_text(self.seconds)}"
@@ -247,14 +243,3 @@ def _path(wherescape: "WhereScape", folder: str, suffix: str) -> Path | None:
     # What Windows allows in the name of a file.
     name = re.sub(r"[^\w.-]", "_", wherescape.table)
     return workdir / folder / f"{name}_{wherescape.sequence}{suffix}"
-
-
-def _mask_key(wherescape: "WhereScape") -> str:
-    key: Any = wherescape.read_parameter(MASK_KEY)
-    if len(key.strip()) < SHORTEST_KEY:
-        raise DeclarationError(
-            f"Columns are masked by a hash, and the RED parameter {MASK_KEY} has {len(key)} characters;"
-            f" {SHORTEST_KEY} are needed. Enter a random text once, such as python -c"
-            ' "import secrets; print(secrets.token_hex(32))" prints, and keep it: hashes join for as long as it stays.'
-        )
-    return str(key)

@@ -33,10 +33,12 @@ class Report:
 
     Attributes:
         main_message: what the script wants to be told in the job's result; the last INFO record by default.
+        is_terminated: whether the process was told to end, even if the script did not.
     """
 
     def __init__(self) -> None:
         self.main_message = ""
+        self.is_terminated = False
         self._counts = {WARNING: 0, ERROR: 0, CRITICAL: 0}
         self._first = {WARNING: "", ERROR: "", CRITICAL: ""}
         self._last_info = ""
@@ -46,6 +48,8 @@ class Report:
     @property
     def status(self) -> int:
         """The worst that was reported: 1 success, -1 warnings, -2 errors, -3 fatal (RED: Script Output Protocol)."""
+        if self.is_terminated:
+            return CRITICAL
         return min((status for status, count in self._counts.items() if count), default=SUCCESS)
 
     @property

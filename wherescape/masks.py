@@ -1,13 +1,14 @@
 """Personal data made unreadable before it goes anywhere."""
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from wherescape.errors import ValueDoesNotFit
-from wherescape.tables import MASKED_TEXT, Mask
+from wherescape.errors import DeclarationError, ValueDoesNotFit
+from wherescape.tables import MASKED_TEXT, Mask, Table
 from wherescape.values import Reasons, as_text, plain
 
+MASK_KEY = "mask_key"
 SHORTEST_KEY = 32
 
 
@@ -36,3 +37,25 @@ class Masker:
 
     def _hash(self, value: Any) -> str:
         return hmac.digest(self._key, as_text(value).encode("utf-8", "surrogatepass"), "sha256").hex()
+
+
+def masker_for(table: Table, read_parameter: Callable[[str], str]) -> Masker:
+    """Return what masks a table's columns.
+
+    Arguments:
+        table: the declaration.
+        read_parameter: gives the value of a RED parameter; asked for `mask_key` only where a column needs it.
+
+    Raises:
+        DeclarationError: a column is masked by a hash, and there is no key.
+    """
+    if not any(column.mask == "hash" for column in table.columns):
+        return Masker()
+    key = read_parameter(MASK_KEY)
+    if len(key.strip()) < SHORTEST_KEY:
+        raise DeclarationError(
+            f"Columns are masked by a hash, and the RED parameter {MASK_KEY} has {len(key.strip())} characters;"
+            f" {SHORTEST_KEY} are needed. Enter a random text once, such as python -c"
+            ' "import secrets; print(secrets.token_hex(32))" prints, and keep it: hashes join for as long as it stays.'
+        )
+    return Masker(key)

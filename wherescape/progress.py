@@ -2,15 +2,18 @@
 
 import logging
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Self
 
 from wherescape.errors import WhereScapeError
-from wherescape.load import Tally
+from wherescape.tally import Tally
 
 logger = logging.getLogger(__name__)
+
+SHORTEST_INTERVAL = 0.05
 
 
 class Progress:
@@ -26,39 +29,44 @@ class Progress:
     def __init__(self, what: str, tally: Tally, audit: Callable[[str], object], every_seconds: float) -> None:
         self._what = what
         self._tally = tally
-        self._audit: Callable[[str], object] | None = audit
-        self._every_seconds = every_seconds
-        self._begin = self._last = time.monotonic()
+        self._audit = audit
+        self._every_seconds = max(every_seconds, SHORTEST_INTERVAL)
+        self._begin = time.monotonic()
         self._resources = ExitStack()
         self._draw: Callable[[], object] = lambda: None
+        self._is_over = threading.Event()
 
     def __enter__(self) -> Self:
         if sys.stderr is not None and sys.stderr.isatty():
             self._draw = self._bar()
+        # A thread of its own, since a slow source may hold up the load for longer.
+        thread = threading.Thread(target=self._write_lines, name="wherescape-progress", daemon=True)
+        thread.start()
+        self._resources.callback(thread.join)
+        self._resources.callback(self._is_over.set)
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._resources.close()
 
     def show(self) -> None:
-        """Show how far the load is, if it is time to."""
+        """Draw how far the load is."""
         self._draw()
-        now = time.monotonic()
-        if self._audit is None or now - self._last < self._every_seconds:
-            return
-        self._last = now
-        try:
-            self._audit(
-                f"{rows_text(self._tally.read, self._tally.rejected)} so far, {seconds_text(now - self._begin)}"
-            )
-        except WhereScapeError as error:
-            self._audit = None
-            logger.warning("The progress of the load is not shown in RED's audit log. %s", error)
+
+    def _write_lines(self) -> None:
+        while not self._is_over.wait(self._every_seconds):
+            rows = rows_text(self._tally.read, self._tally.rejected)
+            try:
+                self._audit(f"{rows} so far, {seconds_text(time.monotonic() - self._begin)}")
+            except WhereScapeError as error:
+                logger.warning("The progress of the load is not shown in RED's audit log. %s", error)
+                return
 
     def _bar(self) -> Callable[[], object]:
         try:
             from rich.console import Console
-            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+            from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+            from rich.progress import Progress as Bar
         except ImportError:
             return lambda: None
         columns = (
@@ -68,12 +76,10 @@ class Progress:
             TimeElapsedColumn(),
         )
         # Standard output belongs to RED.
-        progress = Progress(
-            *columns, console=Console(stderr=True), transient=True, redirect_stdout=False, redirect_stderr=False
-        )
-        self._resources.enter_context(progress)
-        task = progress.add_task(self._what, total=None, rows="")
-        return lambda: progress.update(task, rows=rows_text(self._tally.read, self._tally.rejected))
+        bar = Bar(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False, redirect_stderr=False)
+        self._resources.enter_context(bar)
+        task = bar.add_task(self._what, total=None, rows="")
+        return lambda: bar.update(task, rows=rows_text(self._tally.read, self._tally.rejected))
 
 
 def rows_text(rows: int, rejected: int) -> str:

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import repeat
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from wherescape.database import BATCH_CHARACTERS, BATCH_ROWS
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
 Record = Mapping[str, Any]
 
 _SIZE_OF_NUMBER = 8
-_WEIGHED_EACH = 5
 
 
 class RecordBatch(Protocol):
@@ -40,7 +38,7 @@ class RecordBatch(Protocol):
 
 
 def batches_of(records: "Iterable[Record] | pd.DataFrame") -> Iterator[RecordBatch]:
-    """Cut records into batches that are bounded by rows and, roughly, by the characters of their texts.
+    """Cut records into batches that are bounded by rows and by the characters of their texts.
 
     Raises:
         LoadError: something that is no iterable of records, or two columns of a DataFrame with one name.
@@ -70,22 +68,23 @@ def _batches_of_dicts(records: Iterable[Record]) -> Iterator[RecordBatch]:
         raise LoadError(f"The records are a {type(records).__name__}; pass an iterable of dicts, or a DataFrame.")
     batch: list[Record] = []
     no_records: dict[int, Any] = {}
+    seen: set[int] = set()
     size = 0
     for record in records:
         if type(record) is not dict and not isinstance(record, Mapping):
             no_records[len(batch)] = record
             record = {}
-        elif batch and record is batch[-1]:
+        elif id(record) in seen:
             raise LoadError(
                 "The source yields one dict again and again, so that earlier records have changed; yield a new dict"
                 " for each record. Nothing was loaded."
             )
-        if len(batch) % _WEIGHED_EACH == 0:
-            size += _WEIGHED_EACH * _size(record.values())
+        seen.add(id(record))
         batch.append(record)
+        size += _size(record.values())
         if len(batch) >= BATCH_ROWS or size >= BATCH_CHARACTERS:
             yield _Dicts(batch, no_records)
-            batch, no_records, size = [], {}, 0
+            batch, no_records, seen, size = [], {}, set(), 0
     if batch:
         yield _Dicts(batch, no_records)
 
@@ -124,10 +123,10 @@ class _Frame:
 
     def __init__(self, frame: "pd.DataFrame") -> None:
         self.rows = len(frame)
-        self.fields = repeat(frozenset(frame.columns), self.rows)
+        self.fields = [tuple(frame.columns)] * self.rows
         self._columns = {field: _own_values(frame[field]) for field in frame.columns}
         long = [self._columns[field] for field in frame.columns if _may_be_long(frame[field])]
-        self.size = sum(_WEIGHED_EACH * _size(values[::_WEIGHED_EACH]) for values in long)
+        self.size = sum(map(_size, long))
 
     def columns(self, fields: Sequence[str]) -> Sequence[Sequence[Any]]:
         return [self._columns.get(field) or [None] * self.rows for field in fields]

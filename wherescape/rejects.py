@@ -25,6 +25,7 @@ class RejectFile:
 
     def __init__(self, path: Path | None, table: Table) -> None:
         self.path = path
+        self._load_started = datetime.now(UTC).isoformat(timespec="milliseconds")
         self._masked = {column.source for column in table.columns if column.mask}
         self._known = {column.source for column in table.columns}
         self._file: BufferedRandom | None = None
@@ -43,6 +44,7 @@ class RejectFile:
         """
         line = {
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "load_started": self._load_started,
             "record": number,
             "column": column,
             "reason": redact(reason),

@@ -1,19 +1,18 @@
 """A load as data: what happened when, for a person or a page to look at later."""
 
 import json
-import logging
 import os
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from wherescape.extraction import Extraction, Timeline
+from wherescape.extraction import Extraction, Skipped, Timeline
 from wherescape.high_water_mark import HighWaterMark
-from wherescape.load import Tally
 from wherescape.redaction import redact
 from wherescape.tables import Table
-
-logger = logging.getLogger(__name__)
+from wherescape.tally import Tally
 
 
 def timeline_of(timeline: Timeline, begin: float) -> list[dict[str, float]]:
@@ -33,9 +32,14 @@ def extraction_of(extraction: Extraction | None, begin: float) -> dict[str, Any]
         "retries": extraction.retries,
         "waited_seconds": round(extraction.waited_seconds, 3),
         "expected_rows": extraction.expected_rows,
-        "skipped": [{"name": redact(part.name), "reason": redact(part.reason)} for part in extraction.skipped],
+        "incomplete": _parts(extraction.incomplete),
+        "skipped": _parts(extraction.skipped),
         "pages": timeline_of(extraction.pages, begin),
     }
+
+
+def _parts(parts: Sequence[Skipped]) -> list[dict[str, str]]:
+    return [{"name": redact(part.name), "reason": redact(part.reason)} for part in parts]
 
 
 def mark_of(mark: HighWaterMark | None, after: datetime | None, held_because: str) -> dict[str, Any] | None:
@@ -67,15 +71,17 @@ def rows_of(tally: Tally, table: Table, *, is_loaded: bool) -> dict[str, Any]:
 
 
 def write_run_report(path: Path, report: dict[str, Any]) -> None:
-    """Write a report, whole or not at all; that it cannot be written is a warning."""
+    """Write a report, whole or not at all.
+
+    Raises:
+        OSError: it cannot be written.
+    """
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
     try:
         path.parent.mkdir(exist_ok=True)
         temporary.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
         temporary.replace(path)
-    except OSError as error:
-        logger.warning("The run report %s cannot be written: %s.", path, error.strerror or error)
-        try:
+    except OSError:
+        with suppress(OSError):
             temporary.unlink(missing_ok=True)
-        except OSError:
-            logger.debug("%s is left behind.", temporary)
+        raise

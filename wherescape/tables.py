@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from wherescape.dialects import DataType
+from wherescape.column_types import DataType
 from wherescape.errors import DeclarationError
 from wherescape.helper_functions import LOAD_DATE_COMMENT, RECORD_SOURCE_COMMENT, create_display_names
 
@@ -63,7 +63,7 @@ class Table:
         columns: the columns in order, without `dss_record_source` and `dss_load_date`, which are added.
         key: the names of the columns that identify a row at the source.
         record_source: the text of `dss_record_source`; 256 characters at most.
-        high_water_mark: the timestamp or date column whose largest value is the next load's high-water mark. Left out
+        mark_column: the timestamp or date column whose largest value is the next load's high-water mark. Left out
             for an API that filters by its own clock: the mark is then the moment at which the extraction started.
     """
 
@@ -71,7 +71,7 @@ class Table:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     record_source: str
-    high_water_mark: str = ""
+    mark_column: str = ""
 
     def __post_init__(self) -> None:
         if len(self.record_source) > RECORD_SOURCE_LENGTH:
@@ -89,9 +89,9 @@ class Table:
             raise DeclarationError(f"The key of table {self.kind!r} names {', '.join(missing)}, which is no column.")
 
         marks = [column.name for column in self.columns if column.data_type in ("timestamp", "date")]
-        if self.high_water_mark and self.high_water_mark not in marks:
+        if self.mark_column and self.mark_column not in marks:
             raise DeclarationError(
-                f"Table {self.kind!r} takes its high-water mark from {self.high_water_mark!r}, which is no"
+                f"Table {self.kind!r} takes its high-water mark from {self.mark_column!r}, which is no"
                 " timestamp or date column of it."
             )
 

@@ -9,13 +9,14 @@ import math
 import re
 import struct
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Context, Decimal, InvalidOperation
 from types import NoneType
 from typing import Any
 from uuid import UUID
 
-from wherescape.dialects import Capacity, DataType
+from wherescape.column_types import Capacity, DataType
 from wherescape.errors import ValueDoesNotFit
 
 Reasons = dict[int, str]
@@ -52,9 +53,22 @@ def convert(values: Sequence[Any], data_type: DataType, capacity: Capacity) -> t
     kinds.discard(NoneType)
     if not kinds:
         return values, {}
+    data_type = _type_of_target(data_type, capacity)
+    capacity = replace(capacity, data_type=None)
     at_once = _AT_ONCE.get((data_type, kinds.pop())) if len(kinds) == 1 else None
     converted = at_once(values, data_type, capacity) if at_once else None
     return (converted, {}) if converted is not None else _one_by_one(values, data_type, capacity)
+
+
+def _type_of_target(declared: DataType, capacity: Capacity) -> DataType:
+    """Return the type to convert to: the target's, where the table was made with another one than was declared.
+
+    A text that is aimed at a timestamp would lose its offset, and one that is aimed at a number its digits.
+    """
+    actual = capacity.data_type
+    if actual is None or (declared == "timestamp" and actual == "date"):
+        return declared
+    return actual
 
 
 def _one_by_one(values: Sequence[Any], data_type: DataType, capacity: Capacity) -> tuple[list[Any], Reasons]:
@@ -229,6 +243,8 @@ def as_text(value: Any) -> str:
     if isinstance(value, (date, Decimal, UUID)):
         return str(value)
     if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError
         return float.__repr__(value)
     return _json_text(value)
 

@@ -181,7 +181,7 @@ class WhereScape:
             records: dicts, from any iterable, read while they are inserted; or a pandas DataFrame, whose missing
                 values are NULL.
             extraction: what the API client tells about its reading. Parts of the source that could not be read, or
-                fewer rows than it said that it has, hold the mark back.
+                fewer rows than it said that it has, hold the mark back; without it nobody knows of them.
             mark: the high-water mark to move, from `high_water_mark`.
             allow_skipped: move it although parts of the source could not be read.
             max_rejected: the load fails with more rejected rows than this,
@@ -189,7 +189,8 @@ class WhereScape:
             progress_seconds: how often RED's audit log is told how far the load is.
 
         Raises:
-            LoadError, DatabaseError, and whatever the records raise: nothing was inserted, the mark stays.
+            LoadError, DatabaseError, and whatever the records raise: the mark stays, and nothing was inserted, unless
+                the connection broke at the commit (`ConnectionFailed.may_be_committed`).
             MarkNotMoved: the rows are inserted. A task log that cannot be written is only a warning.
         """
         return load_task(
@@ -206,7 +207,7 @@ class WhereScape:
     def high_water_mark(
         self, name: str = "", *, lookback: timedelta = timedelta(), staged: bool = False
     ) -> HighWaterMark:
-        """Read how far the last load came: read the source from `.since` on, and give the mark to `load`.
+        """Read how far the last load came: read the source from `.since` on, and give the mark to one `load`.
 
         Arguments:
             name: the RED parameter that keeps it; `HWM_` and the load table's name when left out.
@@ -333,6 +334,11 @@ class WhereScape:
         See `job_clear_logs_by_date`.
         """
         return self._repository.clear(red.CLEAR_ARCHIVE, str(days_to_retain), job_to_clean, None)
+
+    @property
+    def status(self) -> int:
+        """What RED would be told if the script ended now: 1 success, -1 warnings, -2 errors, -3 fatal."""
+        return self._report.status
 
     @property
     def main_message(self) -> str:

@@ -224,6 +224,10 @@ class _Connection:
             destination.shutdown(socket.SHUT_WR)
         except OSError:
             self.drop()
+        finally:
+            self._end_direction()
+
+    def _end_direction(self) -> None:
         with self._lock:
             self._open_directions -= 1
             is_over = not self._open_directions
@@ -266,9 +270,11 @@ def proxy_process(target: Address, *, delay_seconds: float = 0.0) -> Iterator[in
     process = context.Process(target=_serve, args=(theirs, target, delay_seconds), daemon=True)
     process.start()
     theirs.close()
-    with ours:
-        yield int(ours.recv())
-    process.join()
+    try:
+        with ours:
+            yield int(ours.recv())
+    finally:
+        process.join()
 
 
 def _serve(parent: Connection, target: Address, delay_seconds: float) -> None:

@@ -15,6 +15,7 @@ from wherescape.connectors.gitlab.gitlab_tables import (
 )
 from wherescape.connectors.gitlab.gitlab_wrapper import Gitlab
 from wherescape.errors import EnvironmentVariableError
+from wherescape.load_task import LoadResult
 
 ACCESS_TOKEN = "gitlab_access_token"
 HIGH_WATER_MARK = "gitlab_high_water_mark"
@@ -31,7 +32,7 @@ def gitlab_load_data(
     workers: int = 4,
     max_retries: int = 6,
     max_wait_seconds: float = 600,
-) -> None:
+) -> LoadResult:
     """Load the GitLab load table that this script is attached to; its name says what to load.
 
     Projects, branches and tags are loaded in full. Commits are loaded from the high-water mark on, which then moves to
@@ -73,7 +74,7 @@ def gitlab_load_data(
             TAGS.kind: gitlab.all_tags,
             COMMITS.kind: lambda: gitlab.all_commits(mark.since if mark else None),
         }
-        wherescape.load(
+        return wherescape.load(
             with_legacy_names(table) if is_legacy else table,
             read[table.kind](),
             extraction=gitlab.extraction,

@@ -147,6 +147,8 @@ class Gitlab:
     def all_branches(self) -> Iterator[Record]:
         """Read the branches of all projects, several projects at once, in the projects' order.
 
+        Read it to the end: giving it up closes the connection.
+
         Raises:
             ApiRefused: no project could be read. One that answers 403 or 404 is not an error, but named in a warning
                 and in `extraction.skipped`; an empty repository is neither.
