@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from tests.loading import LOAD_TABLE, TYPES, create_load_table, empty, item_table, rejects, run_report, stored
 from tests.test_tsql import RecordingCursor
 from wherescape import Column, WhereScape, dialects
-from wherescape.column_types import DataType
+from wherescape.column_types import Capacity, DataType
 from wherescape.database import BATCH_ROWS
 from wherescape.errors import LoadError
 from wherescape.sandbox.red_server import RedServer
@@ -545,7 +545,7 @@ def test_what_is_sent_to_sql_server_equals_what_came(data_type: DataType, data: 
     cursor: Any = RecordingCursor([[]])
     insert = dialects.SQL_SERVER.prepare_insert(cursor, "[load].[load_item]", ["[a]"])
     values, reasons = convert(
-        [value for value, _ in pairs], data_type, dialects.SQL_SERVER.capacities.get(data_type, dialects.Capacity())
+        [value for value, _ in pairs], data_type, dialects.SQL_SERVER.capacities.get(data_type, Capacity())
     )
     document = json.loads(insert.encode([values]))
     assert len(document) == len(pairs)

@@ -37,12 +37,14 @@ class ArrayInsert:
         self.sql = f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values}"
 
     def encode(self, columns: Columns) -> list[str]:
+        """Return the text of an array for each column; raises ValueDoesNotFit."""
         return [
             _array_literal(name, values, element)
             for name, values, element in zip(self.columns, columns, self.elements, strict=True)
         ]
 
     def execute(self, cursor: "pyodbc.Cursor", encoded: list[str]) -> None:
+        """Insert a batch; raises the driver's error."""
         cursor.execute(self.sql, encoded)
 
 
