@@ -356,12 +356,9 @@ def connection_string(login: Login, data_sources: dict[str, str]) -> str:
         parts.append(f"UID={quoted_value(login.user)}")
     if login.password:
         parts.append(f"PWD={quoted_value(login.password)}")
-    # Keywords of psqlODBC; others refuse them. With the protocol's level 2 a refused statement does not end the whole
-    # transaction.
-    if re.search(r"postgres|psqlodbc", driver, re.IGNORECASE):
-        for name, value in (("sslmode", "prefer"), ("Protocol", "7.4-2")):
-            if not re.search(rf"{name}\s*=", whole, re.IGNORECASE):
-                parts.append(f"{name}={value}")
+    # sslmode is a keyword of psqlODBC; others refuse it.
+    if re.search(r"postgres|psqlodbc", driver, re.IGNORECASE) and not re.search(r"sslmode\s*=", whole, re.IGNORECASE):
+        parts.append("sslmode=prefer")
     return ";".join(parts)
 
 
