@@ -436,3 +436,14 @@ def test_what_an_earlier_run_staged_is_not_confirmed_by_a_later_one(clean_red: R
     load(first, "2026-01-05T11:05:00Z", staged=True)
     assert second.confirm_high_water_marks() == []
     assert first.confirm_high_water_marks() == [NAME]
+
+
+def test_a_name_that_no_load_ever_staged_is_a_warning(
+    wherescape: WhereScape, caplog: pytest.LogCaptureFixture
+) -> None:
+    load(wherescape, "2026-01-05T11:05:00Z", staged=True)
+    assert wherescape.confirm_high_water_marks(NAME) == [NAME]
+    assert wherescape.confirm_high_water_marks(NAME) == []
+    assert "is not staged" not in caplog.text
+    assert wherescape.confirm_high_water_marks("HWM_misspelt") == []
+    assert "HWM_misspelt is not staged" in caplog.text

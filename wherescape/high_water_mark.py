@@ -160,7 +160,13 @@ def confirm_high_water_marks(*names: str, wherescape: "WhereScape | None" = None
     for name in names or _staged_names(wherescape):
         moment = wherescape.read_parameter(name + STAGED)
         if not moment:
-            logger.warning("The high-water mark %s is not staged, so it stays.", name)
+            # A load without anything new stages nothing; a name that no load ever staged is a wrong one.
+            is_known = name + STAGED in wherescape.parameter_names()
+            logger.log(
+                logging.INFO if is_known else logging.WARNING,
+                "The high-water mark %s is not staged, so it stays.",
+                name,
+            )
             continue
         wherescape.write_parameter(name, moment, "High-water mark of the last complete load.")
         wherescape.write_parameter(name + STAGED, "")
