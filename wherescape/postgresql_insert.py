@@ -139,6 +139,8 @@ def _array_literal(column: str, values: Sequence[Any], element: str) -> str:
         if "\0" not in joined:
             if "\\" in joined or '"' in joined:
                 values = [value and value.replace("\\", "\\\\").replace('"', '\\"') for value in values]
+            if None not in values:
+                return '{"' + '","'.join(values) + '"}'
             return "{" + ",".join(["NULL" if value is None else f'"{value}"' for value in values]) + "}"
     elif kind in (int, float, bool) and not is_json:
         # Python does not write integers of more than 4,300 digits.
