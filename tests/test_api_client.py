@@ -1,6 +1,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -170,3 +171,28 @@ def test_a_host_that_does_not_listen_is_named(server: ScriptedServer) -> None:
     assert url in str(raised.value)
     assert "refused" in str(raised.value)
     assert "whether the server is up" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("0.1", 0.1),
+        ("-1.5e-7", -1.5e-7),
+        ("12345678901234567.89", Decimal("12345678901234567.89")),
+        ("0.12345678901234567890", Decimal("0.12345678901234567890")),
+        ("1e400", Decimal("1e400")),
+        ("1e-400", Decimal("1e-400")),
+        ("9007199254740993", 9007199254740993),
+    ],
+)
+def test_a_number_keeps_its_digits(server: ScriptedServer, client: ApiClient, text: str, value: object) -> None:
+    server.answer = lambda path, query: Answer(200, f'{{"n": {text}}}')
+    found = client.get_json("things").body["n"]
+    assert (found, type(found)) == (value, type(value))
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity"])
+def test_what_is_no_json_number_is_refused(server: ScriptedServer, client: ApiClient, text: str) -> None:
+    server.answer = lambda path, query: Answer(200, f'{{"n": {text}}}')
+    with pytest.raises(ApiAnswerInvalid, match="not JSON"):
+        client.get_json("things")

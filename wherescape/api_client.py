@@ -478,7 +478,8 @@ def _largest(one: int | None, other: int | None) -> int | None:
 def _exact_number(text: str) -> float | Decimal:
     """Return a number as float where that keeps its digits, else as Decimal."""
     number = float(text)
-    return number if len(text) <= _SURELY_EXACT or Decimal(repr(number)) == Decimal(text) else Decimal(text)
+    is_plain = len(text) <= _SURELY_EXACT and "e" not in text.lower()
+    return number if is_plain or Decimal(repr(number)) == Decimal(text) else Decimal(text)
 
 
 def _refuse_constant(name: str) -> None:

@@ -97,8 +97,9 @@ class _JsonInsert:
     """One JSON document for a batch: `INSERT … SELECT … FROM OPENJSON(?) WITH (…)`.
 
     The fastest form, with Microsoft's driver as with FreeTDS, and one parameter (SQL Server takes 2,100). The values
-    travel as text, so that decimals and fractions of seconds stay exact; the table's own types refuse what does not
-    fit, where a narrower type in WITH would cut it.
+    travel as text, so that decimals and fractions of seconds stay exact; of text and whole numbers, the table's own
+    types refuse what does not fit, where a narrower type in WITH would cut it. A decimal or a moment is held to the
+    types that a declaration is rendered to; a table with narrower ones rounds it.
     """
 
     def __init__(self, cursor: "pyodbc.Cursor", table: str, columns: Sequence[str]) -> None:
