@@ -196,3 +196,10 @@ def test_what_is_no_json_number_is_refused(server: ScriptedServer, client: ApiCl
     server.answer = lambda path, query: Answer(200, f'{{"n": {text}}}')
     with pytest.raises(ApiAnswerInvalid, match="not JSON"):
         client.get_json("things")
+
+
+@pytest.mark.parametrize("status", [202, 206])
+def test_an_answer_that_is_not_whole_is_an_error(server: ScriptedServer, client: ApiClient, status: int) -> None:
+    server.answer = lambda path, query: Answer(status, '[{"id": 1}]')
+    with pytest.raises(ApiAnswerInvalid, match="not ready, or a part only"):
+        list(client.follow_links("things"))

@@ -33,7 +33,7 @@ MAX_EMPTY_PAGES = 20
 MAX_CONNECTIONS = 100
 LONG_WAIT = 10
 LONGEST_DETAIL = 200
-RETRIED_STATUSES = (429, 500, 502, 503, 504, 529)
+RETRIED_STATUSES = (408, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529)
 MESSAGE_KEYS = ("message", "error", "error_description", "errors", "errorMessages")
 ERROR_KEYS = ("error", "errors", "errorMessages")
 
@@ -215,8 +215,8 @@ class ApiClient:
     ) -> Iterator[list[Record]]:
         """Read a list page by page, for as long as an answer holds a token for the next one.
 
-        The end is a token that is missing or null, or what the API's own flag says; never a short or empty page.
-        The names of fields in an answer may lead inwards: `paging.next.after`.
+        The end is a token that is missing, null or empty, or what the API's own flag says; never a short page, nor an
+        empty one. The names of fields in an answer may lead inwards: `paging.next.after`.
 
         Arguments:
             path: as for `get_json`.
@@ -367,6 +367,8 @@ class ApiClient:
 
     def _check_status(self, response: requests.Response, url: str) -> None:
         status = response.status_code
+        if status in (202, 206):
+            raise ApiAnswerInvalid(f"{_place(url)} answered {status}: what it gives is not ready, or a part only.")
         if status < 300:
             return
         answer = f"{_place(url)} answered {status} {_detail(response)}".rstrip()
@@ -374,7 +376,7 @@ class ApiClient:
             wait = requested_wait(status, response.headers)
             when = f"come back at {moment_in(wait)}" if wait else "come back later"
             raise ApiRateLimited(f"{answer} {self._attempts()}: {when}, or ask for a higher rate limit.")
-        if status >= 500:
+        if status >= 500 or status == 408:
             raise ApiUnavailable(f"{answer} {self._attempts()}. Check the state of the server and run again.")
         if status == 401:
             raise ApiRefused(f"{answer}. Check {self._credential}: it is wrong, expired or revoked.", status)
@@ -508,15 +510,14 @@ def _records(found: Json, response: ApiResponse) -> list[Record]:
 
 
 def _next_token(response: ApiResponse, token: str, more_flag: str, last_flag: str) -> str | int | None:
-    following = _find(response, token)
+    # Slack, "Pagination": the last page has an empty one.
+    following = None if (found := _find(response, token)) == "" else found
     has_more, is_last = (_flag(response, flag) if flag else None for flag in (more_flag, last_flag))
     if has_more is False or is_last:
         return None
     if following is None and (has_more or is_last is False):
         raise ApiAnswerInvalid(f"{_place(response.url)} promises another page, but without a {token} to ask for it.")
-    if following is None or (
-        isinstance(following, (str, int)) and not isinstance(following, bool) and following != ""
-    ):
+    if following is None or (isinstance(following, (str, int)) and not isinstance(following, bool)):
         return following
     raise ApiAnswerInvalid(f"{_place(response.url)} gave a {token} for the next page that is no token.")
 
