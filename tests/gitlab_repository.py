@@ -1,6 +1,7 @@
 """Git repositories for the tests of the GitLab server and connector, made with the git command."""
 
 import subprocess
+from datetime import datetime
 from pathlib import Path
 
 FIRST_COMMIT = 1_600_000_000
@@ -42,6 +43,30 @@ def add_commits(repository: Path, count: int, *, first: int = FIRST_COMMIT, bran
             f"data {len(message)}\n{message}\n"
         )
     git(repository, "fast-import", "--quiet", "--force", stdin="".join(stream).encode())
+
+
+def commit(repository: Path, branch: str, message: str, at: datetime, *parents: str) -> None:
+    """Put a branch, wherever it is, on a new commit; one with two parents is a merge of both."""
+    parentage = "".join(f"{word} {parent}\n" for word, parent in zip(("from", "merge"), parents, strict=False))
+    stream = (
+        f"commit refs/heads/{branch}\n"
+        f"committer Ann Author <ann@example.com> {int(at.timestamp())} +0000\n"
+        f"data {len(message)}\n{message}\n"
+        f"{parentage}\n"
+    )
+    git(repository, "fast-import", "--quiet", "--force", stdin=stream.encode())
+
+
+def reset(repository: Path, branch: str, revision: str) -> None:
+    """Make a branch point to another commit, as a forced push does; make the branch if there is none."""
+    git(repository, "update-ref", f"refs/heads/{branch}", git(repository, "rev-parse", f"{revision}^{{commit}}"))
+
+
+def collect_garbage(repository: Path) -> None:
+    """Remove the commits that no branch or tag leads to."""
+    git(repository, "reflog", "expire", "--expire=now", "--all")
+    git(repository, "repack", "-a", "-d", "-q")
+    git(repository, "prune", "--expire=now")
 
 
 def make_varied_repository(folder: Path) -> Path:

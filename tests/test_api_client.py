@@ -1,4 +1,3 @@
-import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -9,19 +8,26 @@ import pytest
 from wherescape.api_client import ApiClient
 from wherescape.errors import ApiAnswerInvalid, ApiError, ApiRefused, ApiUnavailable, DeclarationError
 from wherescape.redaction import add_secret
-from wherescape.sandbox.gitlab_server import Answer, GitLabServer, Query
+from wherescape.testing.api_server import Answer, ApiServer, Request
 
 SECRET = "s3cret-of-the-api-client"
 
+Query = Mapping[str, str]
 
-class ScriptedServer(GitLabServer):
-    """Answers every request with what a test's function returns for it."""
 
-    answer: Callable[[str, Query], Answer]
+class ScriptedServer(ApiServer):
+    """Answers every request with what a test's function returns for its path and query."""
 
-    def respond(self, path: str, query: Query, headers: Mapping[str, str]) -> Answer:
-        super().respond(path, query, headers)
-        return self.answer(path, query)
+    prefix = "/api/v4"
+    script: Callable[[str, Query], Answer]
+
+    def answer(self, request: Request) -> Answer:
+        return self.script(request.path, request.query)
+
+    def respond(self, request: Request) -> Answer:
+        # Without the lock, so that answers can wait for each other.
+        self.requests.append(request)
+        return self.answer(request)
 
 
 @pytest.fixture
@@ -37,7 +43,7 @@ def client(server: ScriptedServer) -> Iterator[ApiClient]:
 
 
 def test_a_document_comes_with_its_headers_and_url(server: ScriptedServer, client: ApiClient) -> None:
-    server.answer = lambda path, query: Answer(200, '{"id": 9007199254740993}', {"X-Page": "1"})
+    server.script = lambda path, query: Answer(200, '{"id": 9007199254740993}', {"X-Page": "1"})
     response = client.get_json("/things/1", {"since": "2026-01-05T10:05:00+00:00"})
     assert response.body == {"id": 9007199254740993}
     assert response.headers["x-page"] == "1"
@@ -47,7 +53,7 @@ def test_a_document_comes_with_its_headers_and_url(server: ScriptedServer, clien
 
 
 def test_the_first_good_answer_tells_when_the_read_began(server: ScriptedServer, client: ApiClient) -> None:
-    server.answer = lambda path, query: Answer(200 if path == "/good" else 404, "[]")
+    server.script = lambda path, query: Answer(200 if path == "/good" else 404, "[]")
     server.now = datetime(2026, 1, 5, 10, 0, tzinfo=UTC)
     with pytest.raises(ApiRefused):
         client.get_json("bad")
@@ -86,7 +92,7 @@ def test_the_first_good_answer_tells_when_the_read_began(server: ScriptedServer,
 def test_each_fault_is_its_own_error(
     server: ScriptedServer, client: ApiClient, answer: Answer, error: type[ApiError], said: str
 ) -> None:
-    server.answer = lambda path, query: answer
+    server.script = lambda path, query: answer
     with pytest.raises(error) as raised:
         client.get_json("things", {"page": 2})
     assert said in str(raised.value)
@@ -95,14 +101,14 @@ def test_each_fault_is_its_own_error(
 
 
 def test_a_refusal_carries_its_status(server: ScriptedServer, client: ApiClient) -> None:
-    server.answer = lambda path, query: Answer(403, '{"message": "403 Forbidden"}')
+    server.script = lambda path, query: Answer(403, '{"message": "403 Forbidden"}')
     with pytest.raises(ApiRefused) as raised:
         client.get_json("things")
     assert raised.value.status_code == 403
 
 
 def test_an_html_error_page_is_not_quoted(server: ScriptedServer, client: ApiClient) -> None:
-    server.answer = lambda path, query: Answer(404, "<html>long page</html>", {"Content-Type": "text/html"})
+    server.script = lambda path, query: Answer(404, "<html>long page</html>", {"Content-Type": "text/html"})
     with pytest.raises(ApiRefused) as raised:
         client.get_json("things")
     assert "long page" not in str(raised.value)
@@ -113,7 +119,7 @@ def test_an_html_error_page_is_not_quoted(server: ScriptedServer, client: ApiCli
 )
 def test_a_secret_is_in_no_error(server: ScriptedServer, client: ApiClient, answer: Answer) -> None:
     add_secret(SECRET)
-    server.answer = lambda path, query: answer
+    server.script = lambda path, query: answer
     with pytest.raises(ApiError) as raised:
         client.get_json("things", {"api_key": SECRET, "other": "query-value"})
     error: BaseException | None = raised.value
@@ -125,27 +131,22 @@ def test_a_secret_is_in_no_error(server: ScriptedServer, client: ApiClient, answ
 
 def test_a_redirect_does_not_carry_the_login_away(server: ScriptedServer) -> None:
     with ScriptedServer() as elsewhere, ApiClient(server.url + "/api/v4", {"PRIVATE-TOKEN": "x"}) as client:
-        elsewhere.answer = lambda path, query: Answer(200, "[]")
-        server.answer = lambda path, query: Answer(307, "", {"Location": f"{elsewhere.url}/api/v4/things"})
+        elsewhere.script = lambda path, query: Answer(200, "[]")
+        server.script = lambda path, query: Answer(307, "", {"Location": f"{elsewhere.url}/api/v4/things"})
         with pytest.raises(ApiRefused, match="has moved to"):
             client.get_json("things")
         assert not elsewhere.requests
 
 
-class HeaderServer(GitLabServer):
-    """Answers with the headers that it got."""
-
-    def respond(self, path: str, query: Query, headers: Mapping[str, str]) -> Answer:
-        return Answer(200, json.dumps(dict(headers)))
-
-
-def test_a_netrc_entry_adds_no_login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_netrc_entry_adds_no_login(server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login someone password else\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
-    with HeaderServer() as server, ApiClient(f"{server.url}/api/v4", {"PRIVATE-TOKEN": "mine"}) as client:
-        headers = client.get_json("things").body
+    server.script = lambda path, query: Answer(200, "[]")
+    with ApiClient(f"{server.url}/api/v4", {"PRIVATE-TOKEN": "mine"}) as client:
+        client.get_json("things")
+    headers = server.requests[0].headers
     assert headers["PRIVATE-TOKEN"] == "mine"
     assert "Authorization" not in headers
 
@@ -186,20 +187,20 @@ def test_a_host_that_does_not_listen_is_named(server: ScriptedServer) -> None:
     ],
 )
 def test_a_number_keeps_its_digits(server: ScriptedServer, client: ApiClient, text: str, value: object) -> None:
-    server.answer = lambda path, query: Answer(200, f'{{"n": {text}}}')
+    server.script = lambda path, query: Answer(200, f'{{"n": {text}}}')
     found = client.get_json("things").body["n"]
     assert (found, type(found)) == (value, type(value))
 
 
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity"])
 def test_what_is_no_json_number_is_refused(server: ScriptedServer, client: ApiClient, text: str) -> None:
-    server.answer = lambda path, query: Answer(200, f'{{"n": {text}}}')
+    server.script = lambda path, query: Answer(200, f'{{"n": {text}}}')
     with pytest.raises(ApiAnswerInvalid, match="not JSON"):
         client.get_json("things")
 
 
 @pytest.mark.parametrize("status", [202, 206])
 def test_an_answer_that_is_not_whole_is_an_error(server: ScriptedServer, client: ApiClient, status: int) -> None:
-    server.answer = lambda path, query: Answer(status, '[{"id": 1}]')
+    server.script = lambda path, query: Answer(status, '[{"id": 1}]')
     with pytest.raises(ApiAnswerInvalid, match="not ready, or a part only"):
         list(client.follow_links("things"))

@@ -1,63 +1,33 @@
 import itertools
-import json
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from wherescape.api_client import ApiClient
 from wherescape.errors import ApiAnswerInvalid, ApiError, ApiRefused
+from wherescape.testing.api_server import Answer, ApiServer, Request, json_answer
 
 Query = dict[str, Any]
 
 
-class SearchServer(ThreadingHTTPServer):
+class SearchServer(ApiServer):
     """Answers what a test's function returns for a query, or for a body that was sent by POST."""
 
-    answer: Callable[[Query], object]
+    script: Callable[[Query], object]
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.requests: list[tuple[str, Query]] = []
-        self.statuses: list[int] = []
-        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+    def answer(self, request: Request) -> Answer:
+        return json_answer(self.script(asked(request)))
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: SearchServer
-
-    def do_GET(self) -> None:  # noqa: N802  the name that http.server calls
-        self.reply(dict(parse_qsl(urlsplit(self.path).query)))
-
-    def do_POST(self) -> None:  # noqa: N802  the name that http.server calls
-        assert self.headers["Content-Type"] == "application/json"
-        self.reply(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-
-    def reply(self, query: Query) -> None:
-        self.server.requests.append((self.command, query))
-        status = self.server.statuses.pop(0) if self.server.statuses else 200
-        body = json.dumps(self.server.answer(query) if status == 200 else {}).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Keep the console clean."""
+def asked(request: Request) -> Query:
+    return dict(request.body if request.method == "POST" else request.query)
 
 
 @pytest.fixture
 def server() -> Iterator[SearchServer]:
     with SearchServer() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -71,21 +41,21 @@ def page(number: int, **more: object) -> Query:
 
 
 def test_a_document_can_be_asked_for_by_post(server: SearchServer, client: ApiClient) -> None:
-    server.answer = lambda query: {"asked": query}
+    server.script = lambda query: {"asked": query}
     assert client.post_json("search", {"filter": ["a", None]}).body == {"asked": {"filter": ["a", None]}}
-    assert server.requests[0][0] == "POST"
+    assert server.requests[0].method == "POST"
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504, 529])
 def test_a_search_by_post_is_retried(server: SearchServer, client: ApiClient, status: int) -> None:
-    server.statuses = [status, status]
-    server.answer = lambda query: query
+    server.fail_next(Answer(status), times=2)
+    server.script = lambda query: query
     assert client.post_json("search", {"page": 1}).body == {"page": 1}
-    assert server.requests == [("POST", {"page": 1})] * 3
+    assert [(request.method, request.body) for request in server.requests] == [("POST", {"page": 1})] * 3
 
 
 def test_what_was_sent_is_in_no_error(server: SearchServer, client: ApiClient) -> None:
-    server.statuses = [400]
+    server.fail_next(Answer(400))
     with pytest.raises(ApiRefused) as raised:
         client.post_json("search", {"email": "ann@example.com"})
     assert str(raised.value) == f"{server.url}/search answered 400."
@@ -102,13 +72,13 @@ def test_tokens_are_followed_to_the_end(
         following = tokens.get(query.get("cursor"))
         return {"results": [{"token": query.get("cursor")}], **({"next": following} if following else last)}
 
-    server.answer = answer
+    server.script = answer
     pages = client.follow_cursor(
         "search", {"size": "2"}, records="results", token="next", sent_as="cursor", by_post=by_post
     )
     assert list(pages) == [[{"token": None}], [{"token": "t2"}], [{"token": "t3"}]]
     method = "POST" if by_post else "GET"
-    assert server.requests == [
+    assert [(request.method, asked(request)) for request in server.requests] == [
         (method, {"size": "2"}),
         (method, {"size": "2", "cursor": "t2"}),
         (method, {"size": "2", "cursor": "t3"}),
@@ -140,12 +110,12 @@ def test_each_api_says_in_its_own_way_what_the_end_is(
     server: SearchServer, client: ApiClient, first: Query, second: Query, arguments: dict[str, str]
 ) -> None:
     token_name = arguments.get("sent_as", arguments["token"])
-    server.answer = lambda query: second if token_name in query else first
+    server.script = lambda query: second if token_name in query else first
     assert list(client.follow_cursor("search", **arguments)) == [[{"id": 1}], [{"id": 2}]]  # type: ignore[arg-type]
 
 
 def test_short_and_empty_pages_are_no_end(server: SearchServer, client: ApiClient) -> None:
-    server.answer = lambda query: (
+    server.script = lambda query: (
         {"results": [{"id": 1}] if query.get("next") == "15" else [], "next": int(query.get("next", 0)) + 1}
         if query.get("next") != "16"
         else {"results": []}
@@ -155,7 +125,7 @@ def test_short_and_empty_pages_are_no_end(server: SearchServer, client: ApiClien
 
 
 def test_empty_pages_without_end_are_an_error(server: SearchServer, client: ApiClient) -> None:
-    server.answer = lambda query: {"results": [], "next": int(query.get("next", 0)) + 1}
+    server.script = lambda query: {"results": [], "next": int(query.get("next", 0)) + 1}
     with pytest.raises(ApiAnswerInvalid, match="20 empty pages in a row"):
         list(client.follow_cursor("search", records="results", token="next"))
     assert len(server.requests) == 20
@@ -164,7 +134,7 @@ def test_empty_pages_without_end_are_an_error(server: SearchServer, client: ApiC
 @pytest.mark.parametrize("cycle", [["a"], ["a", "b"], ["a", "b", "c"]])
 def test_a_token_that_comes_again_is_an_error(server: SearchServer, client: ApiClient, cycle: list[str]) -> None:
     tokens = itertools.cycle(cycle)
-    server.answer = lambda query: page(1, next=next(tokens))
+    server.script = lambda query: page(1, next=next(tokens))
     with pytest.raises(ApiAnswerInvalid, match="already read"):
         list(client.follow_cursor("search", records="results", token="next"))
     assert len(server.requests) == len(cycle) + 1
@@ -193,7 +163,7 @@ def test_a_token_that_comes_again_is_an_error(server: SearchServer, client: ApiC
 def test_an_answer_that_is_not_what_was_asked_for_is_an_error(
     server: SearchServer, client: ApiClient, body: object, said: str
 ) -> None:
-    server.answer = lambda query: body
+    server.script = lambda query: body
     with pytest.raises(ApiAnswerInvalid) as raised:
         list(client.follow_cursor("search", records="results", token="next", more_flag="more", last_flag="last"))
     assert said in str(raised.value)
@@ -202,13 +172,13 @@ def test_an_answer_that_is_not_what_was_asked_for_is_an_error(
 
 @pytest.mark.parametrize("empty", [{"error": None}, {"errors": []}, {"errors": {}, "errorMessages": []}])
 def test_a_field_for_errors_that_holds_none_is_no_error(server: SearchServer, client: ApiClient, empty: Query) -> None:
-    server.answer = lambda query: page(1, **empty)
+    server.script = lambda query: page(1, **empty)
     assert list(client.follow_cursor("search", records="results", token="next")) == [[{"id": 1}]]
 
 
 def test_a_failure_half_way_is_no_end(server: SearchServer, client: ApiClient) -> None:
-    server.answer = lambda query: page(1, next="x")
-    server.statuses = [200, 404]
+    server.script = lambda query: page(1, next="x")
+    server.fail_next(Answer(404), after=1)
     pages = client.follow_cursor("search", records="results", token="next")
     assert next(pages) == [{"id": 1}]
     with pytest.raises(ApiError, match="answered 404"):
@@ -222,7 +192,7 @@ def test_the_largest_total_of_a_page_is_expected(
     server: SearchServer, client: ApiClient, totals: tuple[object, object], expected: int | None
 ) -> None:
     first, second = page(1, next="x", total=totals[0]), page(2, total=totals[1])
-    server.answer = lambda query: second if query else first
+    server.script = lambda query: second if query else first
     pages = client.follow_cursor("search", records="results", token="next", total="total")
     next(pages)
     assert client.extraction.expected_rows is None
@@ -232,5 +202,5 @@ def test_the_largest_total_of_a_page_is_expected(
 
 
 def test_an_empty_token_is_the_end(server: SearchServer, client: ApiClient) -> None:
-    server.answer = lambda query: page(1, next="")
+    server.script = lambda query: page(1, next="")
     assert list(client.follow_cursor("search", records="results", token="next")) == [[{"id": 1}]]

@@ -7,17 +7,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.test_api_client import ScriptedServer
+from tests.test_api_client import Query, ScriptedServer
 from wherescape.api_client import ApiClient
 from wherescape.errors import ApiRateLimited, ApiUnavailable
 from wherescape.extraction import LONGEST_TIMELINE, Timeline
-from wherescape.sandbox.gitlab_server import Answer, Query
+from wherescape.testing.api_server import Answer
 
 
 @pytest.fixture
 def server() -> Iterator[ScriptedServer]:
     with ScriptedServer() as server:
-        server.answer = lambda path, query: Answer(200, "[]")
+        server.script = lambda path, query: Answer(200, "[]")
         yield server
 
 
@@ -28,7 +28,7 @@ def connect(server: ScriptedServer, max_wait_seconds: float = 7200) -> ApiClient
 @pytest.mark.parametrize("fault", [Answer(502), Answer(429), Answer(0), Answer(200, "[]", cut=True)])
 def test_requests_and_retries_are_counted(server: ScriptedServer, fault: Answer) -> None:
     answers = iter([fault, fault, Answer(200, "[]"), Answer(200, "[]")])
-    server.answer = lambda path, query: next(answers)
+    server.script = lambda path, query: next(answers)
     with connect(server) as client:
         client.get_json("things")
         client.get_json("things")
@@ -37,7 +37,7 @@ def test_requests_and_retries_are_counted(server: ScriptedServer, fault: Answer)
 
 
 def test_a_request_that_was_not_repeated_is_not_counted(server: ScriptedServer) -> None:
-    server.answer = lambda path, query: Answer(429, "", {"Retry-After": "3600"})
+    server.script = lambda path, query: Answer(429, "", {"Retry-After": "3600"})
     with connect(server, max_wait_seconds=60) as client, pytest.raises(ApiRateLimited):
         client.get_json("things")
     assert (client.extraction.requests, client.extraction.retries) == (1, 0)
@@ -45,7 +45,7 @@ def test_a_request_that_was_not_repeated_is_not_counted(server: ScriptedServer) 
 
 def test_a_first_answer_without_a_time_leaves_the_start_open(server: ScriptedServer) -> None:
     answers = iter([Answer(200, "[]", {"Date": "unknown"}), Answer(200, "[]")])
-    server.answer = lambda path, query: next(answers)
+    server.script = lambda path, query: next(answers)
     with connect(server) as client:
         client.get_json("things")
         client.get_json("things")
@@ -54,7 +54,7 @@ def test_a_first_answer_without_a_time_leaves_the_start_open(server: ScriptedSer
 
 def test_a_body_that_is_not_json_does_not_start_the_read(server: ScriptedServer) -> None:
     answers = iter([Answer(200, "<html>", {"Content-Type": "text/html"}), Answer(200, "[]")])
-    server.answer = lambda path, query: next(answers)
+    server.script = lambda path, query: next(answers)
     with connect(server) as client:
         server.now = datetime(2026, 1, 5, 10, 0, tzinfo=UTC)
         with pytest.raises(Exception, match="not JSON"):
@@ -70,7 +70,7 @@ def test_pages_are_noted_with_their_rows(server: ScriptedServer) -> None:
         link = {"Link": f'<{server.url}/api/v4/things?page={number + 1}>; rel="next"'} if number < 3 else {}
         return Answer(200, json.dumps([{"id": row} for row in range(number)]), link)
 
-    server.answer = answer
+    server.script = answer
     begin = time.monotonic()
     with connect(server) as client:
         list(client.follow_links("things"))
@@ -93,7 +93,7 @@ def test_the_total_that_a_header_tells_is_expected(
         total = totals[is_last]
         return Answer(200, "[]", headers | ({} if total is None else {"X-Total": total}))
 
-    server.answer = answer
+    server.script = answer
     with connect(server) as client:
         list(client.follow_links("things", total_header="X-Total"))
         assert client.extraction.expected_rows == expected
@@ -102,7 +102,7 @@ def test_the_total_that_a_header_tells_is_expected(
 
 
 def test_totals_of_several_lists_add_up(server: ScriptedServer) -> None:
-    server.answer = lambda path, query: Answer(200, "[]", {"X-Total": "2"})
+    server.script = lambda path, query: Answer(200, "[]", {"X-Total": "2"})
     with connect(server) as client:
         for path in ("things/1", "things/2"):
             list(client.follow_links(path, total_header="X-Total"))
@@ -122,7 +122,7 @@ def ask_until_closed(client: ApiClient) -> Callable[[], None]:
 
 
 def test_a_quota_that_is_used_up_holds_all_threads(server: ScriptedServer) -> None:
-    server.answer = lambda path, query: Answer(200, "[]", QUOTA_USED_UP)
+    server.script = lambda path, query: Answer(200, "[]", QUOTA_USED_UP)
     with connect(server) as client, ThreadPoolExecutor(4) as pool:
         client.get_json("things")
         asking = [pool.submit(ask_until_closed(client)) for _ in range(4)]
@@ -133,7 +133,7 @@ def test_a_quota_that_is_used_up_holds_all_threads(server: ScriptedServer) -> No
 
 
 def test_a_quota_that_is_renewed_too_late_is_not_waited_for(server: ScriptedServer) -> None:
-    server.answer = lambda path, query: Answer(200, "[]", QUOTA_USED_UP)
+    server.script = lambda path, query: Answer(200, "[]", QUOTA_USED_UP)
     with connect(server, max_wait_seconds=60) as client:
         client.get_json("things")
         client.get_json("things")
@@ -149,7 +149,7 @@ def test_a_wait_asked_of_one_request_is_kept_by_all(server: ScriptedServer, capl
 
     caplog.set_level("INFO", logger="wherescape.api_client")
     caplog.handler.addFilter(notice)
-    server.answer = lambda path, query: Answer(429, "", {"Retry-After": "3600"})
+    server.script = lambda path, query: Answer(429, "", {"Retry-After": "3600"})
     with connect(server) as client, ThreadPoolExecutor(4) as pool:
         first = pool.submit(ask_until_closed(client))
         assert is_held.wait(30)
@@ -164,7 +164,7 @@ def test_a_wait_asked_of_one_request_is_kept_by_all(server: ScriptedServer, capl
 
 def test_the_time_that_was_waited_is_told(server: ScriptedServer) -> None:
     answers = iter([Answer(429, "", {"Retry-After": "0.2"}), Answer(200, "[]")])
-    server.answer = lambda path, query: next(answers)
+    server.script = lambda path, query: next(answers)
     begin = time.monotonic()
     with connect(server) as client:
         client.get_json("things")

@@ -1,27 +1,27 @@
 import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from wherescape.api_client import ApiClient
 from wherescape.errors import ApiAnswerInvalid, ApiRefused
-from wherescape.sandbox.gitlab_server import Answer, GitLabServer, Query
+from wherescape.testing.api_server import Answer, ApiServer, Request
 
 
-class PagedServer(GitLabServer):
+class PagedServer(ApiServer):
     """Answers page n with what a test's function returns for it: records and the page that comes next."""
 
+    prefix = "/api/v4"
     page: Callable[[int], tuple[object, object]]
     link_base: str = ""
     more: str = ""
 
-    def respond(self, path: str, query: Query, headers: Mapping[str, str]) -> Answer:
-        super().respond(path, query, headers)
-        records, following = self.page(int(query.get("page", 1)))
+    def answer(self, request: Request) -> Answer:
+        records, following = self.page(int(request.query.get("page", 1)))
         if isinstance(records, Answer):
             return records
-        link = f"{self.link_base or self.url}/api/v4{path}?page={following}&kept=yes{self.more}"
+        link = f"{self.link_base or self.url}/api/v4{request.path}?page={following}&kept=yes{self.more}"
         links = {"Link": f'<{link}>; rel="next", <{link}>; rel="first"'} if following else {}
         return Answer(200, json.dumps(records), links)
 

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from tests.test_api_client import ScriptedServer
+from tests.test_api_client import Query, ScriptedServer
 from wherescape.api_client import ApiClient, Record
 from wherescape.errors import ApiError, ApiRefused, ApiUnavailable
 from wherescape.extraction import Skipped
-from wherescape.sandbox.gitlab_server import Answer
+from wherescape.testing.api_server import Answer
 
 WORKERS = pytest.mark.parametrize("workers", [1, 4])
 
@@ -38,21 +38,21 @@ def read(client: ApiClient, count: int, workers: int) -> Iterator[Record]:
 
 
 def serve(server: ScriptedServer, faults: Mapping[int, Answer]) -> None:
-    def answer(path: str, query: dict[str, str]) -> Answer:
+    def answer(path: str, query: Query) -> Answer:
         parent = int(path.split("/")[1])
         return faults.get(parent) or Answer(200, json.dumps([{"parent": parent}]))
 
-    server.answer = answer
+    server.script = answer
 
 
 def test_parents_are_read_at_the_same_time_and_come_in_order(server: ScriptedServer, client: ApiClient) -> None:
     all_there = threading.Barrier(4)
 
-    def answer(path: str, query: dict[str, str]) -> Answer:
+    def answer(path: str, query: Query) -> Answer:
         all_there.wait(30)
         return Answer(200, json.dumps([{"path": path}]))
 
-    server.answer = answer
+    server.script = answer
     records = list(read(client, 8, workers=4))
     assert records == [{"path": f"/{number}/things"} for number in range(1, 9)]
 
@@ -111,13 +111,13 @@ def test_no_parents_are_no_error(client: ApiClient, workers: int) -> None:
 def test_a_read_that_is_given_up_does_not_wait_for_the_api(server: ScriptedServer) -> None:
     second_is_asked = threading.Event()
 
-    def answer(path: str, query: dict[str, str]) -> Answer:
+    def answer(path: str, query: Query) -> Answer:
         if path.startswith("/2/"):
             second_is_asked.set()
             return Answer(429, "", {"Retry-After": "3600"})
         return Answer(200, '[{"id": 1}]')
 
-    server.answer = answer
+    server.script = answer
     with ApiClient(f"{server.url}/api/v4", max_wait_seconds=7200) as client:
         records = read(client, 2, workers=2)
         assert next(records) == {"id": 1}

@@ -1,6 +1,6 @@
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -8,7 +8,8 @@ import pytest
 
 from wherescape.api_client import ApiClient
 from wherescape.errors import ApiAnswerInvalid, ApiError, ApiRateLimited, ApiUnavailable
-from wherescape.sandbox.gitlab_server import Answer, GitLabServer, Query
+from wherescape.sandbox.gitlab_server import GitLabServer
+from wherescape.testing.api_server import Answer, Request
 
 RATE_LIMITED = Answer(429, "Retry later\n", {"Content-Type": "text/plain", "Retry-After": "0"})
 BAD_GATEWAY = Answer(502, "<html>Bad gateway</html>", {"Content-Type": "text/html"})
@@ -134,8 +135,8 @@ class PatientServer(GitLabServer):
 
     open_from: float | None = None
 
-    def respond(self, path: str, query: Query, headers: Mapping[str, str]) -> Answer:
-        answer = super().respond(path, query, headers)
+    def respond(self, request: Request) -> Answer:
+        answer = super().respond(request)
         if self.open_from is None:
             self.open_from = time.monotonic() + 1
         return answer if time.monotonic() >= self.open_from else Answer(429, "", {"Retry-After": "1"})
@@ -153,9 +154,9 @@ class HangingServer(GitLabServer):
         super().__init__()
         self.released = threading.Event()
 
-    def respond(self, path: str, query: Query, headers: Mapping[str, str]) -> Answer:
+    def respond(self, request: Request) -> Answer:
         self.released.wait(30)
-        return super().respond(path, query, headers)
+        return super().respond(request)
 
 
 def test_a_server_that_hangs_is_given_up() -> None:

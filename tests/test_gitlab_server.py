@@ -9,13 +9,16 @@ import requests
 from tests.gitlab_repository import (
     FIRST_COMMIT,
     add_commits,
+    collect_garbage,
     git,
     make_empty_repository,
     make_repository,
     make_varied_repository,
+    reset,
 )
 from wherescape.errors import SandboxError
-from wherescape.sandbox.gitlab_server import Answer, GitLabServer
+from wherescape.sandbox.gitlab_server import GitLabServer
+from wherescape.testing.api_server import Answer
 
 COMMITS = "projects/1/repository/commits"
 BRANCHES = "projects/1/repository/branches"
@@ -31,6 +34,11 @@ def server(tmp_path: Path) -> Iterator[GitLabServer]:
 def get(server: GitLabServer, path: str, **query: str | int) -> requests.Response:
     headers = {"PRIVATE-TOKEN": server.token}
     return requests.get(f"{server.url}/api/v4/{path}", params=query, headers=headers, timeout=10)
+
+
+def follow(server: GitLabServer, response: requests.Response) -> requests.Response:
+    """Ask for the page that a page names as the next one."""
+    return requests.get(response.links["next"]["url"], headers={"PRIVATE-TOKEN": server.token}, timeout=10)
 
 
 def names(response: requests.Response) -> list[str]:
@@ -98,7 +106,7 @@ def test_commits_are_paged_without_totals(server: GitLabServer) -> None:
     assert "X-Total" not in first.headers
     assert "X-Total-Pages" not in first.headers
     assert "last" not in first.links
-    last = requests.get(first.links["next"]["url"], headers={"PRIVATE-TOKEN": server.token}, timeout=10)
+    last = follow(server, first)
     assert titles(last) == ["Start here"]
     assert last.headers["X-Next-Page"] == ""
     assert last.headers["X-Prev-Page"] == "1"
@@ -117,6 +125,55 @@ def test_branches_and_tags_promise_a_second_page_that_is_empty(server: GitLabSer
     assert "next" not in second.links
 
 
+def test_a_full_page_of_commits_names_a_next_one_that_is_empty(server: GitLabServer) -> None:
+    first, second = get(server, COMMITS, per_page=4), get(server, COMMITS, per_page=4, page=2)
+    assert (len(first.json()), first.headers["X-Next-Page"]) == (4, "2")
+    assert (second.json(), second.headers["X-Next-Page"]) == ([], "")
+
+
+@pytest.mark.parametrize(("path", "all_names"), [(BRANCHES, ["feature/ümlaut", "main", "open"]), (TAGS, ["v2", "v1"])])
+def test_branches_and_tags_are_paged_by_keyset(server: GitLabServer, path: str, all_names: list[str]) -> None:
+    found = []
+    response = get(server, path, pagination="keyset", per_page=1)
+    while page := names(response):
+        assert not [name for name in response.headers if name.startswith("X-")]
+        found += page
+        response = follow(server, response)
+    # A full page names a next one, so that the last page is an empty one.
+    assert (found, "Link" in response.headers) == (all_names, False)
+
+
+def test_the_page_behind_a_branch_that_is_gone_is_refused(server: GitLabServer, tmp_path: Path) -> None:
+    first = get(server, BRANCHES, pagination="keyset", per_page=1)
+    git(tmp_path / "varied", "branch", "-D", "feature/ümlaut")
+    assert follow(server, first).status_code == 422
+
+
+def test_an_older_server_pages_branches_by_number_whatever_is_asked(server: GitLabServer) -> None:
+    server.has_branch_keyset = False
+    assert get(server, BRANCHES, pagination="keyset").headers["X-Next-Page"] == "2"
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "expected"),
+    [
+        (BRANCHES, {"sort": "updated_desc"}, ["open", "main", "feature/ümlaut"]),
+        (BRANCHES, {"search": "ma"}, ["main"]),
+        (TAGS, {"order_by": "name", "sort": "asc"}, ["v1", "v2"]),
+        (TAGS, {"order_by": "updated", "sort": "asc"}, ["v1", "v2"]),
+    ],
+)
+def test_branches_and_tags_come_in_the_order_that_is_asked(
+    server: GitLabServer, path: str, query: dict[str, str | int], expected: list[str]
+) -> None:
+    assert names(get(server, path, **query)) == expected
+
+
+def test_a_tag_may_have_a_release(server: GitLabServer) -> None:
+    server.project(1).releases["v1"] = "The first one"
+    assert get(server, TAGS).json()[1]["release"] == {"tag_name": "v1", "description": "The first one"}
+
+
 def test_projects_are_paged_by_keyset(tmp_path: Path) -> None:
     repository = make_repository(tmp_path / "one")
     query: dict[str, str | int] = {"pagination": "keyset", "order_by": "id", "sort": "asc", "per_page": 2}
@@ -124,7 +181,7 @@ def test_projects_are_paged_by_keyset(tmp_path: Path) -> None:
         first = get(server, "projects", **query)
         assert [project["id"] for project in first.json()] == [1, 2]
         assert "X-Next-Page" not in first.headers
-        last = requests.get(first.links["next"]["url"], headers={"PRIVATE-TOKEN": server.token}, timeout=10)
+        last = follow(server, first)
         assert [project["id"] for project in last.json()] == [3]
         assert "Link" not in last.headers
         descending = get(server, "projects", **{**query, "sort": "desc"})
@@ -160,7 +217,6 @@ def test_tags_come_latest_first_and_light_ones_have_no_message(server: GitLabSer
     [
         ({"since": "2020-09-13T12:28:40Z"}, ["Merge the feature", "caf\N{REPLACEMENT CHARACTER}"]),
         ({"since": "2020-09-13T14:29:40+02:00"}, ["Merge the feature"]),
-        ({"since": "2020-09-13T12:29:40"}, ["Merge the feature"]),
         ({"until": "2020-09-13T12:27:40Z"}, ["Größe 😀", "Start here"]),
         ({"since": "2020-09-13T12:27:40Z", "until": "2020-09-13T12:27:40Z"}, ["Größe 😀"]),
         ({"ref_name": "open"}, ["Not merged", "Start here"]),
@@ -176,6 +232,42 @@ def test_a_plus_that_is_not_encoded_is_no_date(server: GitLabServer) -> None:
     url = f"{server.url}/api/v4/{COMMITS}?since=2020-09-13T14:29:40+02:00"
     response = requests.get(url, headers={"PRIVATE-TOKEN": server.token}, timeout=10)
     assert (response.status_code, response.json()) == (400, {"error": "since is invalid"})
+    assert server.mistakes == [f"GET /{COMMITS}: since is invalid"]
+    server.mistakes.clear()
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({"ref_name": "v1..main"}, ["Merge the feature", "caf\N{REPLACEMENT CHARACTER}", "Größe 😀"]),
+        ({"ref_name": "main..open"}, ["Not merged"]),
+        ({"ref_name": "main..v1"}, []),
+    ],
+)
+def test_a_range_gives_what_its_end_has_and_its_start_has_not(
+    server: GitLabServer, query: dict[str, str | int], expected: list[str]
+) -> None:
+    assert titles(get(server, COMMITS, **query)) == expected
+
+
+@pytest.mark.parametrize("revision", ["{gone}", "{gone}..main", "main..{gone}"])
+def test_a_commit_that_is_gone_is_not_found(tmp_path: Path, revision: str) -> None:
+    repository = make_repository(tmp_path / "forced")
+    gone = git(repository, "rev-parse", "main")
+    reset(repository, "main", "main~1")
+    collect_garbage(repository)
+    with GitLabServer(repository) as server:
+        query: dict[str, str | int] = {"ref_name": revision.format(gone=gone)}
+        assert get(server, COMMITS, **query).status_code == 404
+        assert get(server, f"{COMMITS}/{gone}").json() == {"message": "404 Commit Not Found"}
+        server.answers_gone_commits = True
+        assert get(server, COMMITS, **query).json() == []
+
+
+def test_a_commit_is_found_by_what_names_it(server: GitLabServer) -> None:
+    newest = get(server, COMMITS).json()[0]
+    for name in (newest["id"], "main", "v2"):
+        assert get(server, f"{COMMITS}/{name}").json() == newest
 
 
 def test_an_unknown_branch_is_not_found(server: GitLabServer) -> None:
@@ -184,15 +276,33 @@ def test_an_unknown_branch_is_not_found(server: GitLabServer) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", [{"updated_after": "2020-01-01"}, {"sort": "asc"}, {"per_page": 101}, {"page": 0}, {"per_page": "ten"}]
+    ("query", "mistake"),
+    [
+        ({"updated_after": "2020-01-01T00:00:00Z"}, "updated_after: GET /{path} has no such parameter here"),
+        ({"sort": "asc"}, "sort: GET /{path} has no such parameter here"),
+        ({"per_page": 101}, "per_page is 101; GitLab gives 100 at most"),
+        ({"since": "2020-09-13T12:29:40"}, "since has no time zone"),
+        ({"page": 0}, "page is invalid"),
+        ({"per_page": "ten"}, "per_page is invalid"),
+        ({"all": "yes"}, "all does not have a valid value"),
+    ],
 )
-def test_what_gitlab_would_ignore_is_refused(server: GitLabServer, query: dict[str, str | int]) -> None:
-    assert get(server, COMMITS, **query).status_code == 400
+def test_what_gitlab_would_pass_over_is_refused_and_remembered(
+    tmp_path: Path, query: dict[str, str | int], mistake: str
+) -> None:
+    text = mistake.format(path=COMMITS)
+    with (
+        pytest.raises(SandboxError, match="broke the contract"),
+        GitLabServer(make_repository(tmp_path / "one")) as server,
+    ):
+        response = get(server, COMMITS, **query)
+        assert (response.status_code, response.json()) == (400, {"error": text})
+    assert server.mistakes == [f"GET /{COMMITS}: {text}"]
 
 
-def test_what_gitlab_ignores_is_ignored_when_not_strict(tmp_path: Path) -> None:
+def test_what_gitlab_passes_over_is_passed_over_when_not_strict(tmp_path: Path) -> None:
     with GitLabServer(make_repository(tmp_path / "many", commits=120), strict=False) as server:
-        response = get(server, COMMITS, updated_after="2020-01-01", per_page=500)
+        response = get(server, COMMITS, updated_after="2020-01-01", since="2020-01-01", per_page=500)
         assert len(response.json()) == 100
 
 
