@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.loading import item_table, load_table, run_report, stored
+from tests.loading import alter, item_table, load_table, run_report, stored
 from wherescape import Column, WhereScape
+from wherescape.errors import LoadError
 from wherescape.sandbox.red_server import RedServer
 
 TABLE = item_table(Column("a", "text"), Column("b", "text"), Column("c", "integer", source="sea"))
@@ -43,6 +44,32 @@ def test_no_column_shifts(wherescape: WhereScape, clean_red: RedServer) -> None:
         (4, None, None, None),
         (5, "a5", None, None),
     ]
+
+
+def test_a_column_that_the_load_table_lacks_is_left_out_and_told(
+    wherescape: WhereScape, clean_red: RedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    alter(clean_red, "DROP COLUMN b")
+    wherescape.load(TABLE, [{"n": 1, "a": "a1", "b": "b1", "sea": 1}])
+    assert stored(clean_red, "n, a, c") == [(1, "a1", 1)]
+    assert lines(caplog, "left out") == [
+        (
+            "INFO",
+            "load.load_item has no column b, so what comes for it is left out. To have it, run the metadata script and"
+            " recreate the table.",
+        )
+    ]
+    assert (wherescape.status, run_report(wherescape)["unknown_fields"]) == (1, {})
+    assert run_report(wherescape)["columns"].keys() == {"n", "a", "c"}
+
+
+@pytest.mark.parametrize("column", ["n", "changed"])
+def test_a_load_table_without_its_key_or_mark_is_an_error(clean_red: RedServer, column: str) -> None:
+    table = item_table(Column("changed", "timestamp"), mark_column="changed")
+    with load_table(clean_red, table) as wherescape:
+        alter(clean_red, f"DROP COLUMN {column}")
+        with pytest.raises(LoadError, match=f"has no column {column}, so nothing was loaded"):
+            wherescape.load(table, [{"n": 1, "changed": None}])
 
 
 def test_unknown_fields_are_named_in_one_line_with_their_counts(

@@ -284,7 +284,7 @@ def test_rows_refused_here_and_there_are_numbered_as_they_came(wherescape: Where
 
 @pytest.mark.parametrize(
     "change",
-    ["DROP COLUMN a_text", "ADD COLUMN needed integer NOT NULL", "RENAME TO load_other"],
+    ["DROP COLUMN n", "ADD COLUMN needed integer NOT NULL", "RENAME TO load_other"],
 )
 def test_a_table_that_takes_no_row_at_all_is_an_error(
     wherescape: WhereScape, clean_red: RedServer, change: str

@@ -69,10 +69,12 @@ def imports_of(module: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("module", MODULES, ids=name_of)
-def test_only_the_command_line_uses_the_sandbox(module: Path) -> None:
-    if module.parent.name in ("sandbox", "cli"):
+def test_production_needs_no_part_that_is_for_trying_and_testing(module: Path) -> None:
+    extras = ("sandbox", "cli", "testing")
+    if module.parent.name in extras:
         return
-    assert not [name for name in imports_of(module) if name.startswith(("wherescape.sandbox", "wherescape.cli"))]
+    forbidden = tuple(f"wherescape.{name}" for name in extras)
+    assert not [name for name in imports_of(module) if name.startswith(forbidden)]
 
 
 @pytest.mark.parametrize("module", MODULES, ids=name_of)
@@ -82,9 +84,10 @@ def test_no_shell_and_no_module_of_one_platform(module: Path) -> None:
     assert not imports_of(module) & {"fcntl", "pwd", "grp", "resource", "termios", "winreg", "msvcrt"}
 
 
-def test_a_load_function_imports_nothing_heavy() -> None:
+@pytest.mark.parametrize("module", sorted(PACKAGE.glob("connectors/*/*_load_data.py")), ids=lambda module: module.stem)
+def test_a_load_function_imports_nothing_heavy(module: Path) -> None:
     program = (
-        "import sys; import wherescape.connectors.gitlab.gitlab_load_data;"
+        f"import sys; import wherescape.connectors.{module.parent.name}.{module.stem};"
         "print(*sorted({name.partition('.')[0] for name in sys.modules}))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

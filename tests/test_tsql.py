@@ -107,7 +107,7 @@ class RecordingCursor:
 
     def execute(self, sql: str, params: Any = ()) -> "RecordingCursor":
         self.executed.append((sql, list(params)))
-        self.description = ("column",)
+        self.description = [(column.name,) for column in ITEMS.all_columns]
         return self
 
     def fetchall(self) -> list[tuple[Any, ...]]:
@@ -270,7 +270,8 @@ def test_a_load_keeps_to_what_sql_server_can_store(monkeypatch: pytest.MonkeyPat
     wherescape, connection = connect(monkeypatch, [], KNOWN, [(0,)], WSL_WORKDIR=str(tmp_path))
     result = wherescape.load(ITEMS, [GOOD, *BAD])
     assert (result.inserted, result.rejected) == (1, 4)
-    (first, _), (save, _), (insert, [document]) = connection.used.executed[:3]
+    (names, _), (first, _), (save, _), (insert, [document]) = connection.used.executed[:4]
+    assert names == "SELECT * FROM load.load_item WHERE 1 = 0"
     assert first.startswith("SELECT TOP (0) [default], [amount],")
     assert save == "IF @@TRANCOUNT > 0 SAVE TRANSACTION wherescape_batch"
     assert insert.startswith("SET NOCOUNT ON; INSERT INTO load.load_item ([default], [amount],")

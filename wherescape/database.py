@@ -100,6 +100,20 @@ class Database:
                 if not cursor.nextset():
                     return changed
 
+    def column_names(self, table: str) -> list[str]:
+        """Return the names of a table's columns in order.
+
+        Arguments:
+            table: the table's name as it stands in SQL.
+
+        Raises:
+            ConnectionFailed, StatementFailed: such as when there is no such table.
+        """
+        sql = f"SELECT * FROM {table} WHERE 1 = 0"
+        with self.transaction(sql) as cursor:
+            cursor.execute(sql)
+            return [column[0] for column in cursor.description]
+
     def execute_many(self, sql: str, rows: Iterable[Row]) -> int:
         """Run a statement once for every row, all in one transaction.
 

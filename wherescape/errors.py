@@ -16,7 +16,8 @@ WhereScapeError
 ├── LoadError                   records could not be loaded; the table is as it was before
 │   ├── ValueDoesNotFit         one value does not fit its column
 │   ├── TooManyRejects          more rows do not fit than the load may reject
-│   └── RejectsNotKept          a row does not fit, and the reject file cannot be written
+│   ├── RejectsNotKept          a row does not fit, and the reject file cannot be written
+│   └── SourceIncomplete        a load that says what exists lacks a part of its source
 ├── ApiError                    an API did not give what it promises
 │   ├── ApiRefused              401, 403, 404 and other answers that a retry does not mend
 │   ├── ApiUnavailable          no connection, time-outs or 5xx, after all retries
@@ -103,6 +104,10 @@ class TooManyRejects(LoadError):
 
 class RejectsNotKept(LoadError):
     """A row does not fit, and the reject file cannot be written."""
+
+
+class SourceIncomplete(LoadError):
+    """A load that says what exists at the source lacks a part of it."""
 
 
 class ApiError(WhereScapeError):

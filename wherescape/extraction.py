@@ -1,8 +1,14 @@
 """What reading a source told about itself: the one thing that a connector and the load of its records share."""
 
 import threading
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
+
+from wherescape.errors import SourceIncomplete
+
+Item = TypeVar("Item")
 
 LONGEST_TIMELINE = 1_000
 
@@ -151,3 +157,23 @@ class Extraction:
         """Note a part that could not be read."""
         with self._lock:
             self.skipped.append(Skipped(name, reason))
+
+    def require_all(self, records: Iterable[Item]) -> Iterator[Item]:
+        """Give records on, and fail at their end if a part of the source is missing, so that nothing is loaded.
+
+        For a load whose rows say what exists: what is missing would be taken for deleted.
+
+        Arguments:
+            records: what is read from the source.
+
+        Raises:
+            SourceIncomplete: after the last record, if a part could not be read or a list was short.
+        """
+        count = 0
+        for record in records:
+            yield record
+            count += 1
+        if missing := self.missing(count, allow_skipped=False):
+            raise SourceIncomplete(
+                f"The source was not read whole: {missing}. What is missing would look deleted, so nothing was loaded."
+            )

@@ -140,6 +140,23 @@ def write_high_water_mark(wherescape: "WhereScape", mark: HighWaterMark, moment:
         wherescape.write_parameter(name, value, comment)
 
 
+def stage_moment(wherescape: "WhereScape", name: str, moment: datetime) -> None:
+    """Let a moment wait under `{name}_next` for `confirm_high_water_marks` in this run of the job.
+
+    Arguments:
+        wherescape: gives access to the parameter.
+        name: the RED parameter that holds the moment once it is confirmed.
+        moment: aware.
+    """
+    wherescape.write_parameter(name + STAGED, moment.astimezone(UTC).isoformat(), _staged_by(wherescape))
+
+
+def is_staged_by_this_run(wherescape: "WhereScape", name: str) -> bool:
+    """Tell whether this run of the job has staged a moment under `{name}_next`."""
+    value, comment = wherescape.read_parameter(name + STAGED, include_comment=True)
+    return bool(value) and comment == _staged_by(wherescape)
+
+
 def confirm_high_water_marks(*names: str, wherescape: "WhereScape | None" = None) -> list[str]:
     """Make staged marks the ones that the next loads start from: the last task of a job, when all has succeeded.
 

@@ -1,5 +1,6 @@
 """Records in, load table out: convert, mask, insert, reject. Knows nothing of any API, nor of RED."""
 
+import logging
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, closing, nullcontext
@@ -19,6 +20,8 @@ from wherescape.values import convert
 
 if TYPE_CHECKING:
     import pandas as pd
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -80,20 +83,45 @@ def load_records(
             the commit (`ConnectionFailed.may_be_committed`).
     """
     quote = database.dialect.quote
-    names = [quote(column.name) for column in table.all_columns]
-    with _closed_at_the_end(records), database.bulk_insert(full_name, names) as bulk:
-        load = _Load(bulk, table, started, rejects, limits, masker, tally)
-        for batch in batches_of(records):
-            load.send(batch)
-            on_progress()
-        load.settle()
-        if tally.drift.is_foreign:
-            raise LoadError(
-                "No record has any field that the table declares, or any of its key, so nothing was loaded. Has the"
-                " API's answer changed? Compare `source` of the columns with a record."
-            )
-        rejects.sync()
+    with _closed_at_the_end(records), database.transaction(f"INSERT INTO {full_name}"):
+        table = _without_lacking_columns(table, database.column_names(full_name), full_name, tally)
+        names = [quote(column.name) for column in table.all_columns]
+        with database.bulk_insert(full_name, names) as bulk:
+            load = _Load(bulk, table, started, rejects, limits, masker, tally)
+            for batch in batches_of(records):
+                load.send(batch)
+                on_progress()
+            load.settle()
+            if tally.drift.is_foreign:
+                raise LoadError(
+                    "No record has any field that the table declares, or any of its key, so nothing was loaded. Has"
+                    " the API's answer changed? Compare `source` of the columns with a record."
+                )
+            rejects.sync()
     on_progress()
+
+
+def _without_lacking_columns(table: Table, present: Sequence[str], full_name: str, tally: Tally) -> Table:
+    """Declare only what the load table has columns for: it may be older, or hold less by choice."""
+    kept = {name.lower() for name in present}
+    tally.lacking = [column.name for column in table.columns if column.name.lower() not in kept]
+    if not tally.lacking:
+        return table
+    names = ", ".join(tally.lacking)
+    try:
+        table = table.only(present)
+    except DeclarationError as error:
+        raise LoadError(
+            f"{full_name} has no column {names}, so nothing was loaded. {error} Run the metadata script and recreate"
+            " the table."
+        ) from None
+    logger.info(
+        "%s has no column %s, so what comes for it is left out. To have it, run the metadata script and recreate the"
+        " table.",
+        full_name,
+        names,
+    )
+    return table
 
 
 def _closed_at_the_end(records: object) -> AbstractContextManager[object]:

@@ -64,6 +64,7 @@ def rows_of(tally: Tally, table: Table, *, is_loaded: bool) -> dict[str, Any]:
         "columns": {
             column.name: {"nulls": tally.nulls[column.name], "rejected": tally.rejected_by_column[column.name]}
             for column in table.columns
+            if column.name not in tally.lacking
         },
         "unknown_fields": dict(tally.drift.unknown),
         "missing_fields": tally.drift.missing,

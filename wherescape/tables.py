@@ -1,11 +1,17 @@
 """A load table declared once, for its metadata and its load alike."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from wherescape.column_types import DataType
-from wherescape.errors import DeclarationError
-from wherescape.helper_functions import LOAD_DATE_COMMENT, RECORD_SOURCE_COMMENT, create_display_names
+from wherescape.errors import DeclarationError, UnknownTableKind
+from wherescape.helper_functions import (
+    LOAD_DATE_COMMENT,
+    RECORD_SOURCE_COMMENT,
+    create_display_names,
+    create_legacy_column_names,
+)
 
 Mask = Literal["", "fixed", "hash"]
 MASKED_TEXT = "[MASKED]"
@@ -99,3 +105,58 @@ class Table:
     def all_columns(self) -> tuple[Column, ...]:
         """The declared columns and the two that every load table ends with."""
         return (*self.columns, RECORD_SOURCE, LOAD_DATE)
+
+    def only(self, columns: Iterable[str]) -> "Table":
+        """Return a declaration of some of the columns.
+
+        Arguments:
+            columns: their names, in any case and order; those that are not declared are passed over.
+
+        Raises:
+            DeclarationError: a column of the key or of the mark is not among them.
+        """
+        kept = {name.lower() for name in columns}
+        needed = [name for name in (*self.key, self.mark_column) if name and name.lower() not in kept]
+        if needed:
+            raise DeclarationError(f"Table {self.kind!r} cannot do without {', '.join(needed)}.")
+        return replace(self, columns=tuple(column for column in self.columns if column.name.lower() in kept))
+
+
+def find_table(load_table: str, tables: Sequence[Table], source: str) -> Table:
+    """Return the declaration for a load table, by the longest kind that its name contains.
+
+    Arguments:
+        load_table: the load table's name in RED, such as `load_gitlab_commit`.
+        tables: the declarations to choose from.
+        source: what the source is called, for the error.
+
+    Raises:
+        UnknownTableKind: the name contains no kind; the error lists them.
+    """
+    matching = [table for table in tables if table.kind in load_table.lower()]
+    if not matching:
+        raise UnknownTableKind(
+            f"The name of load table {load_table!r} does not say what to load from {source}: it must contain one of"
+            f" {', '.join(sorted(table.kind for table in tables))}."
+        )
+    return max(matching, key=lambda table: len(table.kind))
+
+
+def with_legacy_names(table: Table) -> Table:
+    """Return a declaration with numbered column names (`id_001`), for load tables made by an older library."""
+    names = create_legacy_column_names([column.name for column in table.columns])
+    renamed = dict(zip((column.name for column in table.columns), names, strict=True))
+    return replace(
+        table,
+        columns=tuple(replace(column, name=renamed[column.name]) for column in table.columns),
+        key=tuple(renamed[name] for name in table.key),
+        mark_column=renamed.get(table.mark_column, ""),
+    )
+
+
+def with_key_only(table: Table) -> Table:
+    """Return a declaration of the key's columns alone, for a load of what exists at the source.
+
+    The warehouse compares such a load with what it has, and marks what is gone.
+    """
+    return replace(table, mark_column="").only(table.key)

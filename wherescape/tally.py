@@ -14,6 +14,7 @@ class Tally:
 
     Attributes:
         read: records that came.
+        lacking: the declared columns that the table does not have.
         inserted: rows in the table, once the transaction is committed.
         rejected: rows in the reject file.
         nulls: NULLs of the inserted rows, by column.
@@ -24,6 +25,7 @@ class Tally:
     """
 
     drift: Drift
+    lacking: list[str] = field(default_factory=list)
     read: int = 0
     inserted: int = 0
     rejected: int = 0
