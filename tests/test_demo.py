@@ -43,7 +43,7 @@ def test_the_demo_loads_in_full_and_then_what_is_new(tmp_path: Path) -> None:
     repository = make_varied_repository(tmp_path / "repository")
     done = run_demo("--repository", str(repository), cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    tasks = ["load_gitlab_project", "load_gitlab_branch", "load_gitlab_tag", "load_gitlab_commit"]
+    tasks = [f"load_gitlab_{kind}" for kind in ("project", "branch", "tag", "commit", "branch_commit")]
     for run in ("metadata", "first load", "second load"):
         assert {task: cells[0] for task, cells in rows_of(done.stdout, run).items()} == dict.fromkeys(tasks, "1")
     first, second = (rows_of(done.stdout, run)["load_gitlab_commit"] for run in ("first load", "second load"))

@@ -1,9 +1,12 @@
 """The README's tables of columns come from the declarations: `python -m tests.test_gitlab_readme` writes them anew."""
 
+import inspect
+import re
 from pathlib import Path
 
 from wherescape.connectors.gitlab import gitlab_tables
-from wherescape.connectors.gitlab.gitlab_load_data import HIGH_WATER_MARK
+from wherescape.connectors.gitlab.gitlab_load_data import gitlab_load_data
+from wherescape.high_water_mark import PREFIX
 from wherescape.tables import Table
 
 README = Path(gitlab_tables.__file__).with_name("README.md")
@@ -11,11 +14,10 @@ BEGIN, END = "<!-- begin tables -->\n", "<!-- end tables -->\n"
 
 
 def render(table: Table) -> str:
-    mark = f"incremental, mark in `{HIGH_WATER_MARK}`" if table is gitlab_tables.COMMITS else "in full"
     lines = [
         f"### load_gitlab_{table.kind}\n",
-        f"Key: {', '.join(f'`{name}`' for name in table.key)}. Loaded {mark}."
-        f" Record source: `{table.record_source}`.\n",
+        f"Key: {', '.join(f'`{name}`' for name in table.key)}."
+        f" Mark: `{PREFIX}load_gitlab_{table.kind}`, from GitLab's time. Record source: `{table.record_source}`.\n",
         "| column | type | meaning |",
         "|---|---|---|",
         *(f"| `{column.name}` | {column.data_type} | {column.comment} |" for column in table.all_columns),
@@ -32,6 +34,17 @@ def with_tables(readme: str) -> str:
 def test_the_readme_shows_the_declared_tables() -> None:
     readme = README.read_text(encoding="utf-8")
     assert readme == with_tables(readme), "run `python -m tests.test_gitlab_readme` to bring the README up to date"
+
+
+def test_the_readme_lists_the_arguments_with_their_defaults() -> None:
+    readme = README.read_text(encoding="utf-8")
+    listed = dict(re.findall(r"^\| `(\w+)` \| `(.*?)` \|", readme.partition("## Arguments")[2], re.MULTILINE))
+    parameters = inspect.signature(gitlab_load_data).parameters.values()
+    assert listed == {
+        parameter.name: repr(parameter.default).replace("'", '"')
+        for parameter in parameters
+        if parameter.name != "wherescape"
+    }
 
 
 if __name__ == "__main__":

@@ -1,30 +1,55 @@
 """The GitLab host scripts as RED runs them: against real databases, a real git repository and a GitLab on loopback."""
 
+import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.gitlab_repository import add_commits, make_repository, make_varied_repository
-from wherescape.connectors.gitlab.gitlab_load_data import HIGH_WATER_MARK
-from wherescape.connectors.gitlab.gitlab_tables import TABLES, find_table, with_legacy_names
-from wherescape.sandbox.gitlab_server import Answer, GitLabServer
+from tests import gitlab_loading
+from tests.gitlab_repository import add_commits, git, make_repository, make_varied_repository
+from wherescape.connectors.gitlab.gitlab_tables import COMMITS, TABLES
+from wherescape.sandbox.gitlab_server import GitLabServer
+from wherescape.sandbox.gitlab_tracker import make_milestone, make_user
 from wherescape.sandbox.red_server import RedServer
 from wherescape.sandbox.scheduler import TaskResult
+from wherescape.tables import Table, find_table, with_legacy_names
+from wherescape.testing.api_server import Answer
 
 HOST_SCRIPTS = Path(__file__).parents[1] / "host_scripts"
 COMMIT_TABLE = "load_gitlab_commit"
-ROWS = {"load_gitlab_project": 1, "load_gitlab_branch": 3, "load_gitlab_tag": 2, COMMIT_TABLE: 4}
+ISSUE_TABLE = "load_gitlab_issue"
+COMMIT_MARK = f"HWM_{COMMIT_TABLE}"
+ROWS = {
+    "load_gitlab_project": 1,
+    ISSUE_TABLE: 2,
+    "load_gitlab_merge_request": 1,
+    "load_gitlab_merge_request_commit": 2,
+    "load_gitlab_pipeline": 2,
+    COMMIT_TABLE: 4,
+    # On main, on the branch that is merged into it, and on the one that is not.
+    "load_gitlab_branch_commit": 4 + 2 + 2,
+    "load_gitlab_branch": 3,
+    "load_gitlab_tag": 2,
+}
 MARK = "2026-01-05T10:05:00+00:00"
 # The read begins with the request, in the second before the answer.
 AFTER_THE_MARK = datetime(2026, 1, 5, 10, 5, 1, tzinfo=UTC)
+EARLIER = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[GitLabServer]:
-    with GitLabServer(make_varied_repository(tmp_path / "varied")) as server:
+    repository = make_varied_repository(tmp_path / "varied")
+    with GitLabServer(repository) as server:
         server.now = AFTER_THE_MARK
+        project = server.project(1)
+        project.issues.add(EARLIER, id=2**33, milestone=make_milestone(7, EARLIER, group_id=3), labels=["a, b", "c"])
+        project.issues.add(EARLIER, moved_to_id=2**33, due_date="2026-02-28", assignees=[make_user(2)])
+        project.merge_requests.add(EARLIER, commit_ids=git(repository, "rev-list", "main").split()[:2])
+        project.pipelines.add(EARLIER, status="success")
+        project.pipelines.add(EARLIER, id=2**40)
         yield server
 
 
@@ -40,10 +65,7 @@ def run(
 
 
 def create(red: RedServer, server: GitLabServer, table: str) -> None:
-    red.register_load_table(table)
-    result = run(red, server, "gitlab_create_metadata.py", table)
-    assert result.status == 1, result
-    red.create_table(table)
+    gitlab_loading.create(red, server, table)
 
 
 def load(
@@ -64,37 +86,43 @@ def titles(red: RedServer) -> list[str]:
 def test_a_table_is_registered_created_loaded_and_loaded_again(
     clean_red: RedServer, server: GitLabServer, table: str
 ) -> None:
-    create(clean_red, server, table)
+    clean_red.register_load_table(table)
+    metadata = run(clean_red, server, "gitlab_create_metadata.py", table)
+    assert metadata.status == 1, metadata
+    clean_red.create_table(table)
 
     first = load(clean_red, server, table)
     rows = "1 row" if ROWS[table] == 1 else f"{ROWS[table]} rows"
     assert (first.status, first.message.partition(",")[0]) == (1, rows), first
-    assert first.message.endswith(" s, mark none -> 2026-01-05T10:05Z") == (table == COMMIT_TABLE)
+    assert first.message.endswith(" s, mark none -> 2026-01-05T10:05Z")
     assert (first.inserted, count(clean_red, table)) == (ROWS[table], ROWS[table])
     (source,) = clean_red.query_warehouse(f"SELECT DISTINCT dss_record_source FROM load.{table}")
-    assert source[0] == find_table(table).record_source
+    assert source[0] == find_table(table, TABLES, "GitLab").record_source
+    assert clean_red.read_parameter(f"HWM_{table}") == MARK
 
+    server.now = AFTER_THE_MARK + timedelta(days=1)
     second = load(clean_red, server, table)
-    expected = 0 if table == COMMIT_TABLE else ROWS[table]
-    assert (second.status, second.inserted, count(clean_red, table)) == (1, expected, expected), second
-    assert clean_red.read_parameter(HIGH_WATER_MARK) == (MARK if table == COMMIT_TABLE else None)
+    assert (second.status, second.inserted, count(clean_red, table)) == (1, 0, 0), second
+    assert clean_red.read_parameter(f"HWM_{table}") == "2026-01-06T10:05:00+00:00"
 
 
-@pytest.mark.parametrize("table", ROWS)
+FAULTS = [
+    (Answer(401, '{"message": "401 Unauthorized"}'), "answered 401 Unauthorized. Check GitLab's access token"),
+    (Answer(404, "{}"), "404"),
+    (Answer(200, "<html>Sign in</html>", {"Content-Type": "text/html"}), "not JSON"),
+    (Answer(429, "Retry later", {"Retry-After": "86400"}), "Run it again at"),
+]
+
+
 @pytest.mark.parametrize(
-    ("fault", "message"),
-    [
-        (Answer(401, '{"message": "401 Unauthorized"}'), "answered 401 Unauthorized. Check GitLab's access token"),
-        (Answer(404, "{}"), "404"),
-        (Answer(200, "<html>Sign in</html>", {"Content-Type": "text/html"}), "not JSON"),
-        (Answer(429, "Retry later", {"Retry-After": "86400"}), "Run it again at"),
-    ],
-    ids=["token revoked", "gone", "login page", "rate limit"],
+    ("table", "fault", "message"),
+    [(table, *FAULTS[number % len(FAULTS)]) for number, table in enumerate(ROWS)]
+    + [(COMMIT_TABLE, *fault) for fault in FAULTS],
 )
 def test_a_load_that_fails_says_so_and_leaves_table_and_mark(
     clean_red: RedServer, server: GitLabServer, table: str, fault: Answer, message: str
 ) -> None:
-    clean_red.write_parameter(HIGH_WATER_MARK, "2020-01-01T00:00:00+00:00")
+    clean_red.write_parameter(f"HWM_{table}", "2020-01-01T00:00:00+00:00")
     create(clean_red, server, table)
     server.fail_next(fault, path="projects", after=0 if table == "load_gitlab_project" else 1, times=100)
 
@@ -104,7 +132,20 @@ def test_a_load_that_fails_says_so_and_leaves_table_and_mark(
     assert message in "\n".join([result.message, *result.audit, *result.detail])
     assert server.token not in "\n".join([result.message, *result.audit, *result.detail])
     assert count(clean_red, table) == 0
-    assert clean_red.read_parameter(HIGH_WATER_MARK) == "2020-01-01T00:00:00+00:00"
+    assert clean_red.read_parameter(f"HWM_{table}") == "2020-01-01T00:00:00+00:00"
+
+
+def test_an_issue_arrives_as_it_is(clean_red: RedServer, server: GitLabServer) -> None:
+    create(clean_red, server, ISSUE_TABLE)
+    load(clean_red, server, ISSUE_TABLE)
+    second, first = clean_red.query_warehouse(f"SELECT * FROM load.{ISSUE_TABLE} ORDER BY id")
+    assert (first.id, first.milestone_title, first.milestone_group_id) == (2**33, "Milestone 7", 3)
+    assert first.milestone_due_date == datetime(2026, 2, 28)
+    assert first.created_at == first.updated_at == datetime(2026, 1, 1)
+    assert json.loads(first.labels) == ["a, b", "c"]
+    assert (second.moved_to_id, second.due_date) == (str(2**33), datetime(2026, 2, 28))
+    assert json.loads(second.assignees) == [{"id": 2, "username": "user2", "name": "User 2"}]
+    assert (second.epic_iid, second.weight, second.milestone_id) == (None, None, None)
 
 
 def test_a_commit_arrives_as_it_is(clean_red: RedServer, server: GitLabServer) -> None:
@@ -126,26 +167,17 @@ def test_only_commits_since_the_mark_are_loaded(clean_red: RedServer, server: Gi
 
     assert (result.status, result.inserted) == (1, 2)
     assert titles(clean_red) == ["Commit 1", "Commit 2"]
-    assert clean_red.read_parameter(HIGH_WATER_MARK) == "2026-01-06T10:05:00+00:00"
-
-
-def test_a_late_push_is_found_with_a_lookback(clean_red: RedServer, server: GitLabServer, tmp_path: Path) -> None:
-    create(clean_red, server, COMMIT_TABLE)
-    load(clean_red, server, COMMIT_TABLE)
-    add_commits(tmp_path / "varied", 1, first=int(datetime(2026, 1, 3, 9, 0, tzinfo=UTC).timestamp()))
-    assert load(clean_red, server, COMMIT_TABLE).inserted == 0
-    assert load(clean_red, server, COMMIT_TABLE, arguments="lookback_days=3").inserted == 1
-    assert titles(clean_red) == ["Commit 1"]
+    assert clean_red.read_parameter(COMMIT_MARK) == "2026-01-06T10:05:00+00:00"
 
 
 @pytest.mark.parametrize("mark", ["", "yesterday", "2026-01-05 10:05:00"])
 def test_a_mark_that_cannot_be_used_means_a_full_load(clean_red: RedServer, server: GitLabServer, mark: str) -> None:
-    clean_red.write_parameter(HIGH_WATER_MARK, mark)
+    clean_red.write_parameter(COMMIT_MARK, mark)
     create(clean_red, server, COMMIT_TABLE)
     result = load(clean_red, server, COMMIT_TABLE)
     assert (result.status, result.inserted) == (1, 4)
     assert any("full load" in line for line in result.audit)
-    assert clean_red.read_parameter(HIGH_WATER_MARK) == MARK
+    assert clean_red.read_parameter(COMMIT_MARK) == MARK
 
 
 @pytest.fixture
@@ -164,14 +196,14 @@ def test_a_project_that_cannot_be_read_holds_the_mark_back(clean_red: RedServer,
     assert result.message.startswith("3 rows, ")
     assert "mark none -> none" in result.message
     assert any("sandbox/second answered 403" in line for line in [*result.audit, *result.detail])
-    assert clean_red.read_parameter(HIGH_WATER_MARK) is None
+    assert clean_red.read_parameter(COMMIT_MARK) is None
 
 
 def test_a_project_that_cannot_be_read_may_be_allowed(clean_red: RedServer, two_projects: GitLabServer) -> None:
     create(clean_red, two_projects, COMMIT_TABLE)
     result = load(clean_red, two_projects, COMMIT_TABLE, arguments="allow_skipped=True")
     assert (result.status, result.inserted) == (-1, 3)
-    assert clean_red.read_parameter(HIGH_WATER_MARK) == MARK
+    assert clean_red.read_parameter(COMMIT_MARK) == MARK
 
 
 def test_a_server_that_refuses_every_project_is_an_error(clean_red: RedServer, two_projects: GitLabServer) -> None:
@@ -188,7 +220,7 @@ def test_a_server_that_does_not_tell_its_time_moves_no_mark(clean_red: RedServer
     server.fail_next(Answer(200, project, {"Date": "unknown"}))
     result = load(clean_red, server, COMMIT_TABLE)
     assert (result.status, result.inserted) == (-1, 4)
-    assert clean_red.read_parameter(HIGH_WATER_MARK) is None
+    assert clean_red.read_parameter(COMMIT_MARK) is None
 
 
 def test_the_token_may_be_in_a_parameter(clean_red: RedServer, server: GitLabServer) -> None:
@@ -210,22 +242,21 @@ def test_a_load_table_of_no_known_kind_lists_the_known_ones(clean_red: RedServer
     for script in ("gitlab_create_metadata.py", "gitlab_load_data.py"):
         result = run(clean_red, server, script, "load_gitlab_wiki")
         assert result.status == -2
-        assert "branch, commit, project, tag" in result.message
+        assert "branch, branch_commit, commit, issue" in result.message
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.kind)
-def test_the_metadata_is_what_is_declared(clean_red: RedServer, server: GitLabServer, table: object) -> None:
-    declared = next(known for known in TABLES if known is table)
-    create(clean_red, server, f"load_gitlab_{declared.kind}")
+def test_the_metadata_is_what_is_declared(clean_red: RedServer, server: GitLabServer, table: Table) -> None:
+    create(clean_red, server, f"load_gitlab_{table.kind}")
     rows = clean_red.query_repository(
         "SELECT lc_col_name, lc_display_name, lc_src_strategy FROM red.ws_load_col ORDER BY lc_order"
     )
-    expected = [(column.name, column.display_name, column.comment) for column in declared.all_columns]
+    expected = [(column.name, column.display_name, column.comment) for column in table.all_columns]
     assert [tuple(row) for row in rows] == expected
 
 
 def test_a_table_with_numbered_columns_is_loaded(clean_red: RedServer, server: GitLabServer) -> None:
-    columns = [column.name for column in with_legacy_names(find_table(COMMIT_TABLE)).all_columns]
+    columns = [column.name for column in with_legacy_names(COMMITS).all_columns]
     types = {"project_id_003": "numeric", "committed_date_005": "timestamp", "created_at_006": "timestamp"}
     types["dss_load_date"] = "timestamp"
     definitions = ", ".join(f"{name} {types.get(name, 'text')}" for name in columns)
@@ -242,31 +273,14 @@ def test_a_token_without_projects_holds_the_mark_back(clean_red: RedServer, serv
     server.fail_next(Answer(200, "[]"), path="projects")
     result = load(clean_red, server, COMMIT_TABLE)
     assert result.status == -1
-    assert any("member of no project" in line for line in [result.message, *result.audit, *result.detail])
-    assert not clean_red.read_parameter(HIGH_WATER_MARK)
-
-
-def test_a_staged_mark_counts_once_it_is_confirmed(clean_red: RedServer, server: GitLabServer) -> None:
-    create(clean_red, server, COMMIT_TABLE)
-    result = load(clean_red, server, COMMIT_TABLE, arguments="staged_mark=True")
-    assert (result.status, result.inserted) == (1, 4), result
-    assert result.message.endswith("mark none -> 2026-01-05T10:05Z staged")
-    assert not clean_red.read_parameter(HIGH_WATER_MARK)
-    assert clean_red.read_parameter(f"{HIGH_WATER_MARK}_next") == MARK
-    assert load(clean_red, server, COMMIT_TABLE, arguments="staged_mark=True").inserted == 4
-    # Each script here is a job run of its own, so that the mark is none of the confirming one's.
-    assert (
-        run(clean_red, server, "confirm_high_water_marks.py", COMMIT_TABLE).message == "0 high-water marks confirmed"
-    )
-    arguments = f"'{HIGH_WATER_MARK}'"
-    assert run(clean_red, server, "confirm_high_water_marks.py", COMMIT_TABLE, arguments=arguments).status == 1
-    assert clean_red.read_parameter(HIGH_WATER_MARK) == MARK
+    assert any("There is no project" in line for line in [result.message, *result.audit, *result.detail])
+    assert not clean_red.read_parameter(COMMIT_MARK)
 
 
 def test_there_must_be_a_worker(clean_red: RedServer, server: GitLabServer) -> None:
     create(clean_red, server, COMMIT_TABLE)
     result = load(clean_red, server, COMMIT_TABLE, arguments="workers=0")
-    assert (result.status, clean_red.read_parameter(HIGH_WATER_MARK)) == (-2, None), result
+    assert (result.status, clean_red.read_parameter(COMMIT_MARK)) == (-2, None), result
     assert "at least one worker" in result.message
 
 
@@ -287,6 +301,6 @@ def test_a_second_table_of_commits_can_have_a_mark_of_its_own(clean_red: RedServ
     create(clean_red, server, COMMIT_TABLE)
     create(clean_red, server, other)
     first = load(clean_red, server, COMMIT_TABLE)
-    second = load(clean_red, server, other, arguments="high_water_mark='HWM_again'")
+    second = load(clean_red, server, other, arguments="high_water_mark='my_mark'")
     assert first.inserted == second.inserted > 0
-    assert clean_red.read_parameter("HWM_again") == clean_red.read_parameter(HIGH_WATER_MARK)
+    assert clean_red.read_parameter("my_mark") == clean_red.read_parameter(COMMIT_MARK)

@@ -1,6 +1,7 @@
+import json
 import logging
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -14,8 +15,9 @@ from wherescape.connectors.gitlab.gitlab_tables import BRANCHES, COMMITS, PROJEC
 from wherescape.connectors.gitlab.gitlab_wrapper import Gitlab
 from wherescape.errors import ApiAnswerInvalid, ApiRefused, ApiUnavailable, DeclarationError
 from wherescape.extraction import Skipped
-from wherescape.sandbox.gitlab_server import Answer, GitLabServer, Query
+from wherescape.sandbox.gitlab_server import GitLabServer
 from wherescape.tables import Table
+from wherescape.testing.api_server import Answer, Request
 
 
 @pytest.fixture
@@ -40,6 +42,11 @@ def two_projects(tmp_path: Path) -> Iterator[GitLabServer]:
 @pytest.fixture
 def project(gitlab: Gitlab) -> Record:
     return next(gitlab.projects())
+
+
+def read_all(gitlab: Gitlab, resource: str) -> Iterator[Record]:
+    """Read the branches, tags or commits of all projects."""
+    return gitlab.of_projects(gitlab.projects(), getattr(gitlab, resource), resource)
 
 
 def test_projects_are_those_of_the_tokens_owner_by_id(server: GitLabServer, gitlab: Gitlab) -> None:
@@ -71,7 +78,7 @@ def test_branches_carry_their_commit(gitlab: Gitlab, project: Record) -> None:
 
 
 def test_tags_carry_commit_and_parents(gitlab: Gitlab, project: Record) -> None:
-    annotated, light = gitlab.tags(project)
+    light, annotated = gitlab.tags(project)
     commits = {commit["title"]: commit["id"] for commit in gitlab.commits(project)}
     assert annotated["commit_id"] == commits["Merge the feature"]
     assert annotated["commit_parent_ids_0"] == commits["caf\N{REPLACEMENT CHARACTER}"]
@@ -82,7 +89,7 @@ def test_tags_carry_commit_and_parents(gitlab: Gitlab, project: Record) -> None:
 
 def test_a_tags_release_is_carried(server: GitLabServer, gitlab: Gitlab, project: Record) -> None:
     body = '[{"name": "v1", "commit": null, "release": {"tag_name": "v1", "description": "First"}}]'
-    server.fail_next(Answer(200, body, {"X-Next-Page": ""}), path="tags")
+    server.fail_next(Answer(200, body), path="tags")
     (tag,) = gitlab.tags(project)
     assert (tag["release_tag_name"], tag["release_description"]) == ("v1", "First")
     assert tag["commit_parent_ids_0"] is None
@@ -113,8 +120,18 @@ def test_every_declared_column_has_a_value_in_the_records(gitlab: Gitlab, projec
     ],
 )
 def test_commits_are_read_from_a_moment_on(gitlab: Gitlab, project: Record, since: datetime) -> None:
-    titles = [commit["title"] for commit in gitlab.commits(project, since)]
+    titles = [commit["title"] for commit in gitlab.commits(project, since=since)]
     assert titles == ["Merge the feature", "caf\N{REPLACEMENT CHARACTER}"]
+
+
+def test_commits_of_a_range_are_those_that_the_first_has_not(gitlab: Gitlab, project: Record) -> None:
+    head = gitlab.default_head(project)
+    merge, latin, *_ = gitlab.commits(project)
+    assert head == merge["id"]
+    assert [commit["title"] for commit in gitlab.commits(project, f"{latin['id']}..{head}")] == [
+        "Merge the feature",
+        "Größe 😀",
+    ]
 
 
 @pytest.mark.parametrize("count", [100, 101, 250])
@@ -157,7 +174,7 @@ def test_an_empty_repository_is_no_fault(tmp_path: Path, caplog: pytest.LogCaptu
         (project,) = gitlab.projects()
         assert [*gitlab.branches(project), *gitlab.tags(project), *gitlab.commits(project)] == []
         assert any("commits" in request.path for request in server.requests)
-        assert [*gitlab.all_branches(), *gitlab.all_tags(), *gitlab.all_commits()] == []
+        assert [*read_all(gitlab, "branches"), *read_all(gitlab, "tags"), *read_all(gitlab, "commits")] == []
         assert gitlab.extraction.skipped == []
         assert not caplog.records
 
@@ -185,7 +202,7 @@ def test_a_project_that_cannot_be_read_is_named(
 ) -> None:
     two_projects.fail_next(Answer(status, "{}"), path=f"/projects/1/repository/{resource}", times=10)
     with Gitlab(two_projects.token, two_projects.url) as gitlab:
-        records = list(getattr(gitlab, f"all_{resource}")())
+        records = list(read_all(gitlab, resource))
         assert {record["project_id"] for record in records} == {2}
         assert gitlab.extraction.skipped == [Skipped("sandbox/first", f"{status} for its {resource}")]
     (record,) = caplog.records
@@ -196,8 +213,8 @@ def test_a_project_that_cannot_be_read_is_named(
 def test_a_project_that_goes_away_half_way_is_named(tmp_path: Path) -> None:
     long, short = make_repository(tmp_path / "long", commits=250), make_repository(tmp_path / "short")
     with GitLabServer(long, short) as server, Gitlab(server.token, server.url) as gitlab:
-        server.fail_next(Answer(404, '{"message": "404 Project Not Found"}'), path="/1/repository/commits", after=1)
-        assert [commit["project_id"] for commit in gitlab.all_commits()] == [1] * 100 + [2] * 3
+        server.fail_next(Answer(404, '{"message": "404 Project Not Found"}'), path="/1/repository/commits", after=2)
+        assert [commit["project_id"] for commit in read_all(gitlab, "commits")] == [1] * 100 + [2] * 3
         assert gitlab.extraction.skipped == [Skipped("sandbox/long", "404 for its commits")]
 
 
@@ -205,7 +222,7 @@ def test_a_project_that_goes_away_half_way_is_named(tmp_path: Path) -> None:
 def test_projects_come_in_order_whatever_the_number_of_workers(tmp_path: Path, workers: int) -> None:
     repositories = [make_repository(tmp_path / f"p{number}", commits=number) for number in range(1, 11)]
     with GitLabServer(*repositories) as server, Gitlab(server.token, server.url, workers=workers) as gitlab:
-        read = [(commit["project_id"], commit["title"]) for commit in gitlab.all_commits()]
+        read = [(commit["project_id"], commit["title"]) for commit in read_all(gitlab, "commits")]
     assert read == [(project, f"Commit {number}") for project in range(1, 11) for number in range(project, 0, -1)]
 
 
@@ -216,30 +233,33 @@ class MeetingServer(GitLabServer):
         super().__init__(*repositories)
         self.all_there = threading.Barrier(4)
 
-    def respond(self, path: str, query: Query, headers: Mapping[str, str]) -> Answer:
-        if path.endswith("commits"):
+    def respond(self, request: Request) -> Answer:
+        if request.path.endswith("commits"):
             self.all_there.wait(30)
-        return super().respond(path, query, headers)
+        return super().respond(request)
 
 
 def test_four_projects_are_read_at_once(tmp_path: Path) -> None:
     repository = make_repository(tmp_path / "one", commits=1)
     with MeetingServer(*[repository] * 4) as server, Gitlab(server.token, server.url) as gitlab:
-        assert [commit["project_id"] for commit in gitlab.all_commits()] == [1, 2, 3, 4]
+        assert [commit["project_id"] for commit in read_all(gitlab, "commits")] == [1, 2, 3, 4]
 
 
 def test_a_token_without_projects_is_told(
     server: GitLabServer, gitlab: Gitlab, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.fail_next(Answer(200, "[]"), path="projects")
-    assert list(gitlab.all_commits()) == []
-    assert gitlab.extraction.skipped == [Skipped("all projects", "the access token's owner is a member of none")]
-    assert "member of no project" in caplog.text
+    assert list(read_all(gitlab, "commits")) == []
+    assert gitlab.extraction.skipped == [Skipped("all projects", "there is none of the access token's owner")]
+    assert "no project of the access token's owner" in caplog.text
 
 
 @pytest.mark.parametrize(("resource", "total"), [("branches", 3), ("tags", 2), ("commits", None)])
-def test_the_total_that_gitlab_tells_is_expected(gitlab: Gitlab, resource: str, total: int | None) -> None:
-    assert len(list(getattr(gitlab, f"all_{resource}")())) == (total or 4)
+def test_the_total_that_gitlab_tells_is_expected(
+    server: GitLabServer, gitlab: Gitlab, resource: str, total: int | None
+) -> None:
+    server.has_branch_keyset = False
+    assert len(list(read_all(gitlab, resource))) == (total or 4)
     assert gitlab.extraction.expected_rows == total
 
 
@@ -266,18 +286,62 @@ def test_a_wrong_token_is_an_error_that_says_where_it_comes_from(server: GitLabS
         (Answer(401, '{"message": "401 Unauthorized"}'), ApiRefused),
         (Answer(502, "<html></html>", {"Content-Type": "text/html"}), ApiUnavailable),
         (Answer(200, "<html>Sign in</html>", {"Content-Type": "text/html"}), ApiAnswerInvalid),
-        (Answer(200, "[]"), ApiAnswerInvalid),
         (Answer(0), ApiUnavailable),
     ],
-    ids=["401", "502", "html", "paging headers stripped", "dropped"],
+    ids=["401", "502", "html", "dropped"],
 )
 def test_any_other_fault_is_an_error(
     server: GitLabServer, gitlab: Gitlab, project: Record, resource: str, answer: Answer, error: type[Exception]
 ) -> None:
     server.fail_next(answer, path=resource, times=10)
     with pytest.raises(error):
-        list(getattr(gitlab, f"all_{resource}")())
+        list(read_all(gitlab, resource))
     assert gitlab.extraction.skipped == []
+
+
+def test_commits_without_paging_headers_are_an_error(server: GitLabServer, gitlab: Gitlab, project: Record) -> None:
+    server.fail_next(Answer(200, "[]"), path="commits")
+    with pytest.raises(ApiAnswerInvalid, match="without the header X-Next-Page"):
+        list(gitlab.commits(project))
+
+
+def make_branches(repository: Path, count: int) -> None:
+    head = git(repository, "rev-parse", "main")
+    updates = "".join(f"create refs/heads/branch-{number:03} {head}\n" for number in range(1, count + 1))
+    git(repository, "update-ref", "--stdin", stdin=updates.encode())
+
+
+@pytest.mark.parametrize("has_keyset", [True, False], ids=["keyset", "older server"])
+@pytest.mark.parametrize("count", [99, 100, 249])
+def test_branches_of_all_pages_are_read(
+    server: GitLabServer, gitlab: Gitlab, project: Record, tmp_path: Path, count: int, has_keyset: bool
+) -> None:
+    server.has_branch_keyset = has_keyset
+    make_branches(tmp_path / "varied", count - 3)
+    names = [branch["name"] for branch in gitlab.branches(project)]
+    assert len(names) == len(set(names)) == count
+    assert names == sorted(names)
+
+
+def test_a_branch_that_is_deleted_meanwhile_hides_no_other(
+    server: GitLabServer, gitlab: Gitlab, project: Record, tmp_path: Path
+) -> None:
+    make_branches(tmp_path / "varied", 150)
+    repository = tmp_path / "varied"
+    server.after_answer(lambda: git(repository, "branch", "-D", "branch-001"), path="branches")
+    names = {branch["name"] for branch in gitlab.branches(project)}
+    assert {f"branch-{number:03}" for number in range(1, 151)} <= names
+
+
+@pytest.mark.parametrize("resource", ["branches", "tags"])
+def test_a_full_page_of_references_without_a_link_is_not_taken_for_the_end(
+    server: GitLabServer, gitlab: Gitlab, project: Record, resource: str
+) -> None:
+    page = json.dumps([{"name": f"n{number}", "commit": None} for number in range(100)])
+    server.fail_next(Answer(200, page), path=resource)
+    server.fail_next(Answer(200, page), path=resource)
+    with pytest.raises(ApiAnswerInvalid, match="ended after 100 without a link"):
+        list(getattr(gitlab, resource)(project))
 
 
 def test_white_space_around_the_token_does_not_matter(server: GitLabServer) -> None:
@@ -298,7 +362,7 @@ def test_a_repository_with_a_tag_on_a_file_is_read(server: GitLabServer, gitlab:
     blob = git(tmp_path / "varied", "hash-object", "-w", "--stdin", stdin=b"key")
     git(tmp_path / "varied", "tag", "signing-key", blob)
     (project,) = gitlab.projects()
-    assert [tag["name"] for tag in gitlab.tags(project)] == ["v2", "v1"]
+    assert [tag["name"] for tag in gitlab.tags(project)] == ["v1", "v2"]
 
 
 def test_a_full_page_without_a_link_is_not_taken_for_the_end(tmp_path: Path) -> None:

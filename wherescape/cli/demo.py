@@ -12,13 +12,14 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from wherescape.connectors.gitlab.gitlab_load_data import HIGH_WATER_MARK
 from wherescape.errors import SandboxError
+from wherescape.high_water_mark import PREFIX
 from wherescape.sandbox.gitlab_server import GitLabServer
 from wherescape.sandbox.red_server import RedServer
 from wherescape.sandbox.scheduler import TaskResult
 
-KINDS = ("project", "branch", "tag", "commit")
+KINDS = ("project", "branch", "tag", "commit", "branch_commit")
+LEFT_OUT = "Issues, merge requests and pipelines are left out: a git repository has none."
 WIDTH_OF_A_FILE = 180
 SAMPLE = "SELECT short_id, committed_date, title FROM load.load_gitlab_commit ORDER BY committed_date DESC LIMIT 5"
 METADATA_SCRIPT = """\
@@ -76,10 +77,11 @@ def run_demo(repository: Path, keep: bool) -> bool:
         def run(name: str, script: str, kind: str) -> None:
             path = scratch / f"{name.replace(' ', '_')}_{kind}.py"
             path.write_text(script, encoding="utf-8")
-            before = red.read_parameter(HIGH_WATER_MARK) or ""
+            table = f"load_gitlab_{kind}"
+            before = red.read_parameter(PREFIX + table) or ""
             source = {"url": gitlab.url, "apikey": gitlab.token}
-            result = red.run_host_script(path, f"load_gitlab_{kind}", source_config=source)
-            steps.append(Step(name, result, before, red.read_parameter(HIGH_WATER_MARK) or ""))
+            result = red.run_host_script(path, table, source_config=source)
+            steps.append(Step(name, result, before, red.read_parameter(PREFIX + table) or ""))
             if result.status != 1:
                 raise StepFailed
 
@@ -100,6 +102,7 @@ def run_demo(repository: Path, keep: bool) -> bool:
             return False
 
         console.print(_steps_table(steps))
+        console.print(LEFT_OUT)
         console.print(f"Between the two loads {commits} commits were pushed, to a copy of the repository.")
         console.print(_sample_table(sample))
         console.print(f"Log file: {red.workdir / 'python_logging' / 'wherescape.log'}", soft_wrap=True)

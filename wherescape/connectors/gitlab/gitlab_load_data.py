@@ -1,33 +1,55 @@
 """Loads a GitLab load table."""
 
-from collections.abc import Callable, Iterator
-from datetime import timedelta
+import logging
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
 
 from wherescape import WhereScape
-from wherescape.api_client import Record
-from wherescape.connectors.gitlab.gitlab_tables import (
-    BRANCHES,
-    COMMITS,
-    PROJECTS,
-    TAGS,
-    find_table,
-    with_legacy_names,
+from wherescape.connectors.gitlab.gitlab_connection import connect
+from wherescape.connectors.gitlab.gitlab_high_water_mark import (
+    HIGH_WATER_MARK,
+    gitlab_next_high_water_mark,
+    gitlab_update_high_water_mark,
+    stages_marks,
 )
+from wherescape.connectors.gitlab.gitlab_increment import Increment
+from wherescape.connectors.gitlab.gitlab_tables import BRANCHES, PROJECTS, TABLES, TAGS
 from wherescape.connectors.gitlab.gitlab_wrapper import Gitlab
-from wherescape.errors import EnvironmentVariableError
+from wherescape.connectors.gitlab.known_projects import KnownProjects, read_known_projects, write_known_projects
+from wherescape.errors import DeclarationError, EnvironmentVariableError
+from wherescape.high_water_mark import HighWaterMark
 from wherescape.load_task import LoadResult
+from wherescape.tables import Table, find_table, with_key_only, with_legacy_names
 
-ACCESS_TOKEN = "gitlab_access_token"
-HIGH_WATER_MARK = "gitlab_high_water_mark"
+__all__ = [
+    "HIGH_WATER_MARK",
+    "gitlab_load_data",
+    "gitlab_load_data_smart",
+    "gitlab_next_high_water_mark",
+    "gitlab_update_high_water_mark",
+]
+
+# Transactions that end late, replicas that lag, and clocks that differ.
+OVERLAP = timedelta(minutes=5)
+
+logger = logging.getLogger(__name__)
 
 
 def gitlab_load_data(
     is_legacy: bool = False,
     wherescape: WhereScape | None = None,
     *,
-    lookback_days: float = 0,
-    high_water_mark: str = HIGH_WATER_MARK,
-    staged_mark: bool = False,
+    groups: Sequence[str | int] | str | int = (),
+    projects: Sequence[str | int] | str | int = (),
+    everything_visible: bool = False,
+    full: bool = False,
+    keys_only: bool = False,
+    lookback_days: float | None = None,
+    all_branches: bool = False,
+    high_water_mark: str = "",
+    staged_mark: bool | None = None,
     allow_skipped: bool = False,
     workers: int = 4,
     max_retries: int = 6,
@@ -35,8 +57,8 @@ def gitlab_load_data(
 ) -> LoadResult:
     """Load the GitLab load table that this script is attached to; its name says what to load.
 
-    Projects, branches and tags are loaded in full. Commits are loaded from the high-water mark on, which then moves to
-    the server's time at the start of this load; it stays where it is if anything went wrong.
+    What has come or changed since the load table's high-water mark is loaded. The mark then moves to the server's time
+    at the start of this load; it stays where it is if anything went wrong.
 
     The server's address is WSL_SRCCFG_URL. The access token is WSL_SRCCFG_APIKEY, or else the RED parameter
     `gitlab_access_token`.
@@ -44,66 +66,125 @@ def gitlab_load_data(
     Arguments:
         is_legacy: the load table has numbered column names (`id_001`).
         wherescape: made from the environment when left out.
-        lookback_days: how much further back than the mark to look for commits. A commit that was pushed days after it
-            was made has the date of when it was made.
-        high_water_mark: the RED parameter that keeps the mark; a second load table of commits needs one of its own.
-        staged_mark: keep the next mark under `{name}_next` until a last task of the job calls
-            `confirm_high_water_marks`, so that a failing step in between cannot lose commits.
-        allow_skipped: move the mark although a project answered 403 or 404; its commits up to here are then never
-            loaded.
+        groups: load from the projects of these groups and of their subgroups, by id or path.
+        projects: load from these projects, by id or path.
+        everything_visible: load from every project that the token's owner may see; on gitlab.com that is all that are
+            public. If none of the three is given, it is the projects that the token's owner is a member of.
+        full: load all that exists, whatever the mark.
+        keys_only: load the keys of all that exists, for the warehouse to find out what is gone; moves no mark.
+        lookback_days: how much further back than the mark to look. Commits are then found by their date rather than by
+            what their branches had before, so that one which was pushed later than that many days after it was made is
+            not found.
+        all_branches: load the commits of all branches rather than the default one.
+        high_water_mark: the RED parameter that keeps the mark; `HWM_` and the load table's name when left out.
+        staged_mark: keep the next mark under `{name}_next` until the last task of the job confirms it. Left out, it is
+            what this run of the job began with: `gitlab_next_high_water_mark` or not.
+        allow_skipped: move the mark although a project answered 403 or 404; it is loaded whole once it answers.
         workers: how many projects are read at once.
         max_retries: how often a failed request is repeated.
         max_wait_seconds: the longest wait that GitLab's rate limit may ask for.
 
     Raises:
         UnknownTableKind: the load table's name contains no kind of data that GitLab has.
+        DeclarationError: the arguments exclude each other, or the mark is one that it cannot be.
         EnvironmentVariableError: the server's address or the access token is missing.
         ApiError: GitLab could not be read to the end; the load table is as it was.
+        SourceIncomplete: with `keys_only`, a project could not be read; nothing was loaded.
         LoadError, DatabaseError: as from `WhereScape.load`.
     """
     wherescape = wherescape or WhereScape()
-    table = find_table(wherescape.table)
-    with _connect(wherescape, workers, max_retries, max_wait_seconds) as gitlab:
-        mark = None
-        if table is COMMITS:
-            lookback = timedelta(days=lookback_days)
-            mark = wherescape.high_water_mark(high_water_mark, lookback=lookback, staged=staged_mark)
-        read: dict[str, Callable[[], Iterator[Record]]] = {
-            PROJECTS.kind: gitlab.projects,
-            BRANCHES.kind: gitlab.all_branches,
-            TAGS.kind: gitlab.all_tags,
-            COMMITS.kind: lambda: gitlab.all_commits(mark.since if mark else None),
-        }
-        return wherescape.load(
+    table = find_table(wherescape.table, TABLES, "GitLab")
+    if high_water_mark == HIGH_WATER_MARK:
+        raise DeclarationError(
+            f"The parameter {HIGH_WATER_MARK} belongs to the job and cannot be the mark of a table. Leave"
+            f" high_water_mark out, and copy its value to HWM_{wherescape.table} if the load is to start from there."
+        )
+    gitlab = connect(
+        wherescape,
+        groups=groups,
+        projects=projects,
+        everything_visible=everything_visible,
+        workers=workers,
+        max_retries=max_retries,
+        max_wait_seconds=max_wait_seconds,
+    )
+    with gitlab:
+        if keys_only:
+            return _load_keys(wherescape, gitlab, table, is_legacy, all_branches)
+        mark = wherescape.high_water_mark(
+            high_water_mark,
+            lookback=OVERLAP + timedelta(days=lookback_days or 0),
+            staged=stages_marks(wherescape) if staged_mark is None else staged_mark,
+        )
+        folder = _folder(wherescape)
+        since, known = (None, None) if full else _earlier_load(mark, folder, table)
+        increment = Increment(
+            gitlab, table.kind, since=since, known=known, by_date=lookback_days is not None, all_branches=all_branches
+        )
+        result = wherescape.load(
             with_legacy_names(table) if is_legacy else table,
-            read[table.kind](),
+            increment.records(),
             extraction=gitlab.extraction,
             mark=mark,
             allow_skipped=allow_skipped,
         )
+    if folder and result.mark and result.mark != mark.before:
+        _keep(folder, mark, result.mark, increment.loaded)
+    return result
 
 
 gitlab_load_data_smart = gitlab_load_data
 
 
-def _connect(wherescape: WhereScape, workers: int, max_retries: int, max_wait_seconds: float) -> Gitlab:
-    base_url = wherescape.source_base_url
-    if not base_url:
-        raise EnvironmentVariableError(
-            "WSL_SRCCFG_URL is missing or empty: enter the address, such as https://gitlab.example.com, in the RED"
-            " connection of the load table."
-        )
-    token = wherescape.source_apikey or wherescape.read_parameter(ACCESS_TOKEN)
-    if not token:
-        raise EnvironmentVariableError(
-            "There is no access token for GitLab: enter one as the API key of the RED connection (WSL_SRCCFG_APIKEY),"
-            f" or in the RED parameter {ACCESS_TOKEN}."
-        )
-    return Gitlab(
-        token,
-        base_url,
-        credential=f"GitLab's access token (WSL_SRCCFG_APIKEY, or the RED parameter {ACCESS_TOKEN})",
-        workers=workers,
-        max_retries=max_retries,
-        max_wait_seconds=max_wait_seconds,
+def _load_keys(
+    wherescape: WhereScape, gitlab: Gitlab, table: Table, is_legacy: bool, all_branches: bool
+) -> LoadResult:
+    keys = with_key_only(table)
+    existing = Increment(gitlab, table.kind, all_branches=all_branches, comes_again=False).records()
+    records = ({name: record[name] for name in keys.key} for record in existing)
+    return wherescape.load(
+        with_legacy_names(keys) if is_legacy else keys,
+        gitlab.extraction.require_all(records),
+        extraction=gitlab.extraction,
     )
+
+
+def _earlier_load(
+    mark: HighWaterMark, folder: Path | None, table: Table
+) -> tuple[datetime | None, KnownProjects | None]:
+    """Return since when to read, and the projects that were loaded up to then; None for all, and if not known."""
+    if mark.before is None or mark.since is None:
+        return None, None
+    known = read_known_projects(folder, mark.before) if folder else None
+    if known is not None:
+        return mark.since, known
+    unknown = f"Which projects were loaded up to the mark {mark.name} is not to be found in {folder or 'WSL_WORKDIR'}"
+    if table in (PROJECTS, BRANCHES, TAGS):
+        logger.info("%s: full load.", unknown)
+        return None, None
+    logger.warning(
+        "%s, so all of them count as loaded: what is older than the mark in a project that became visible since is"
+        " missing. Load with full=True to be sure.",
+        unknown,
+    )
+    return mark.since, None
+
+
+def _folder(wherescape: WhereScape) -> Path | None:
+    try:
+        workdir = wherescape.workdir
+    except EnvironmentVariableError:
+        return None
+    # What Windows allows in the name of a folder.
+    return workdir / "gitlab" / re.sub(r"[^\w.-]", "_", wherescape.table)
+
+
+def _keep(folder: Path, mark: HighWaterMark, moved_to: datetime, projects: KnownProjects) -> None:
+    try:
+        write_known_projects(folder, moved_to, projects, keep=mark.before if mark.is_staged else None)
+    except OSError as error:
+        logger.warning(
+            "The projects that were loaded cannot be kept in %s (%s), so the next load does not know them.",
+            folder,
+            error.strerror,
+        )

@@ -2,11 +2,28 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any, Self
-from urllib.parse import urlsplit
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Self
+from urllib.parse import quote, urlsplit
 
 from wherescape.api_client import ApiClient, Record
+from wherescape.connectors.gitlab.gitlab_paging import (
+    PAGE_SIZE,
+    PAGING_HEADER,
+    moment_text,
+    read_by_update_time,
+    read_until_settled,
+)
+from wherescape.connectors.gitlab.gitlab_records import (
+    branch_record,
+    commit_record,
+    issue_record,
+    merge_request_record,
+    pipeline_record,
+    project_record,
+    tag_record,
+)
 from wherescape.errors import ApiAnswerInvalid, ApiRefused, DeclarationError
 from wherescape.extraction import Extraction
 from wherescape.redaction import add_secret
@@ -14,31 +31,32 @@ from wherescape.redaction import add_secret
 logger = logging.getLogger(__name__)
 
 API_PATH = "/api/v4"
-PAGE_SIZE = 100
-COMMIT_FIELDS = (
-    *("id", "short_id", "title", "message", "created_at", "web_url", "authored_date", "committed_date"),
-    *("author_name", "author_email", "committer_name", "committer_email"),
-)
-RELEASE_FIELDS = ("tag_name", "description")
+
+Names = Sequence[str | int]
 
 
 class Gitlab:
     """A GitLab server, as the owner of an access token sees it.
 
     Every method gives records page by page, one level deep: what GitLab nests is named `commit_id`,
-    `release_tag_name`. Values are GitLab's own; dates are ISO 8601 texts. What GitLab leaves out for want of a
-    release, say, is None.
+    `release_tag_name`. Values are GitLab's own; dates are ISO 8601 texts, lists stay lists. What GitLab leaves out for
+    want of a release, say, is None.
 
     Arguments:
         access_token: a personal, group or project access token with the scope `read_api`.
         base_url: the server's address, with or without `/api/v4`.
+        groups: read the projects of these groups and of their subgroups, by id or path.
+        projects: read these projects, by id or path.
+        everything_visible: read every project that the token's owner may see. If none of the three is given, it is the
+            projects that the token's owner is a member of.
         credential: where the token comes from, in words, for the error when GitLab refuses it.
         max_retries: how often a failed request is repeated.
         max_wait_seconds: the longest wait that GitLab's rate limit may ask for.
         workers: how many projects are read at once.
 
     Raises:
-        DeclarationError: the address is not http or https, or the token holds what no token has.
+        DeclarationError: the address is not http or https, the token holds what no token has, or more than one choice
+            of projects is given.
     """
 
     def __init__(
@@ -46,6 +64,9 @@ class Gitlab:
         access_token: str,
         base_url: str,
         *,
+        groups: Names | str | int = (),
+        projects: Names | str | int = (),
+        everything_visible: bool = False,
         credential: str = "the access token",
         max_retries: int = 6,
         max_wait_seconds: float = 600,
@@ -53,6 +74,10 @@ class Gitlab:
     ) -> None:
         access_token = access_token.strip()
         add_secret(access_token)
+        self._groups, self._projects = _names(groups), _names(projects)
+        self._everything_visible = everything_visible
+        if bool(self._groups) + bool(self._projects) + everything_visible > 1:
+            raise DeclarationError("Choose the projects of GitLab by one of groups, projects and everything_visible.")
         self._workers = workers
         self._client = ApiClient(
             _api_url(base_url),
@@ -73,32 +98,177 @@ class Gitlab:
         """What was read so far: the server's time at its first answer, projects left out, requests, waits."""
         return self._client.extraction
 
-    def projects(self) -> Iterator[Record]:
-        """Read the projects that the token's owner is a member of, by id.
+    def server_time(self) -> datetime | None:
+        """Ask for the server's time, in UTC; None if it does not tell."""
+        self._client.get_json("projects", {"membership": "true", "per_page": 1})
+        return self.extraction.started
 
-        Source: GitLab, "List all projects"; keyset paging has no upper limit and loses no rows while they change.
+    # ------------------------------------------------------------------------------------------------ projects
+
+    def projects(self) -> Iterator[Record]:
+        """Read the projects that were chosen, by id or in the order in which they were named.
+
+        If there is none, a warning says so, and it is noted in `extraction.skipped`; so is a named project that
+        answers 403 or 404.
+
+        Raises:
+            ApiRefused: a group is gone or hidden, or a project is named by a path that it no longer has.
+            ApiError: the list could not be read to its end.
+        """
+        if self._projects:
+            found = self._named_projects()
+        elif self._groups:
+            found = self._projects_of_groups()
+        else:
+            found = self._listed_projects()
+        has_any = False
+        for project in found:
+            has_any = True
+            yield project_record(project)
+        if not has_any and not self._projects:
+            whose = "groups" if self._groups else "access token's owner"
+            logger.warning("There is no project of the %s, so nothing is read: check the token.", whose)
+            self.extraction.skip("all projects", f"there is none of the {whose}")
+
+    def changed_project_ids(self, since: datetime) -> set[int] | None:
+        """Return the ids of the projects that themselves have changed; None if GitLab cannot tell for this choice.
+
+        Source: GitLab 15.10, "List all projects", `updated_after`. Stars, forks and issues change no project.
+
+        Arguments:
+            since: aware.
 
         Raises:
             ApiError: the list could not be read to its end.
         """
-        params = {"membership": "true", "pagination": "keyset", "order_by": "id", "sort": "asc"}
+        if self._projects or self._groups:
+            return None
+        params = {"order_by": "updated_at", "sort": "asc", "updated_after": moment_text(since)}
+        return {project["id"] for project in read_until_settled(self._client, "projects", {**self._scope(), **params})}
+
+    def of_projects(
+        self, projects: Iterable[Record], read: Callable[[Record], Iterable[Record]], what: str
+    ) -> Iterator[Record]:
+        """Read the records of projects, several projects at once, in the projects' order.
+
+        Read it to the end: giving it up closes the connection.
+
+        Arguments:
+            projects: records of `projects`.
+            read: such as `branches`.
+            what: what its records are called.
+
+        Raises:
+            ApiRefused: no project could be read. One that answers 403 or 404 is not an error, but named in a warning
+                and in `extraction.skipped`; an empty repository is neither.
+            ApiError: as for `projects` and `read`.
+        """
+        return self._client.read_parents(projects, read, name=_path_of, what=what, workers=self._workers)
+
+    def _scope(self) -> dict[str, str | int]:
+        return {} if self._everything_visible else {"membership": "true"}
+
+    def _listed_projects(self) -> Iterator[Record]:
+        """Source: GitLab, "List all projects"; keyset paging has no upper limit and loses nothing that stays."""
+        params = {**self._scope(), "pagination": "keyset", "order_by": "id", "sort": "asc"}
         page: list[Record] = []
         count = 0
         for page in self._client.follow_links("projects", {**params, "per_page": PAGE_SIZE}):
             count += len(page)
-            # Left out where the token's owner may not read the code.
-            yield from ({"default_branch": None, "readme_url": None, **project} for project in page)
+            yield from page
         # Keyset pages have no header but Link, and a proxy that removes it would end the list here.
         if len(page) == PAGE_SIZE:
-            more = self._client.get_json("projects", {**params, "per_page": 1, "id_after": page[-1]["id"]}).body
-            if more:
-                raise ApiAnswerInvalid(
-                    f"GitLab's list of projects ended after {count} without a link, but there are more."
-                    " Check whether a proxy between here and GitLab removes headers."
-                )
+            self._require_end("projects", {**params, "per_page": 1, "id_after": page[-1]["id"]}, count)
+
+    def _projects_of_groups(self) -> Iterator[Record]:
+        """Source: GitLab, "List a group's projects", which has no keyset paging."""
+        params = {"include_subgroups": "true", "with_shared": "false", "order_by": "id", "sort": "asc"}
+        given: set[int] = set()
+        for group in self._groups:
+            for project in read_until_settled(self._client, f"groups/{_in_path(group)}/projects", params):
+                if project["id"] not in given:
+                    given.add(project["id"])
+                    yield project
+
+    def _named_projects(self) -> Iterator[Record]:
+        for name in self._projects:
+            try:
+                project = self._client.get_json(f"projects/{_in_path(name)}").body
+            except ApiRefused as error:
+                if 300 <= error.status_code < 400:
+                    raise ApiRefused(
+                        f"The project {name!r} was renamed or moved. Correct its path, or name it by its id, which"
+                        " stays.",
+                        error.status_code,
+                    ) from None
+                if error.status_code not in (403, 404):
+                    raise
+                logger.warning("The project %r answered %s: it is gone, or not visible.", name, error.status_code)
+                self.extraction.skip(str(name), f"{error.status_code} for the project")
+                continue
+            if not isinstance(project, dict) or "id" not in project:
+                raise ApiAnswerInvalid(f"GitLab's answer for the project {name!r} is no project.")
+            yield project
+
+    # -------------------------------------------------------------------------------------------------- tracker
+
+    def issues(
+        self, project: Record, since: datetime | None = None, until: datetime | None = None
+    ) -> Iterator[Record]:
+        """Read a project's issues in the order of their last change, each once (GitLab, "List project issues").
+
+        Arguments:
+            project: a record of `projects`.
+            since: aware; only what has changed at or after it.
+            until: aware; what has changed later is left out, for a reader that comes again.
+
+        Raises:
+            ApiRefused: 403 or 404 of a project that is gone or hidden; one that has no issues by its settings is not
+                asked.
+            ApiError: the list could not be read to its end.
+        """
+        yield from map(issue_record, self._tracked(project, "issues", since, until))
+
+    def merge_requests(
+        self, project: Record, since: datetime | None = None, until: datetime | None = None
+    ) -> Iterator[Record]:
+        """Read a project's merge requests (GitLab, "List project merge requests"); see `issues`."""
+        yield from map(merge_request_record, self._tracked(project, "merge_requests", since, until))
+
+    def pipelines(
+        self, project: Record, since: datetime | None = None, until: datetime | None = None
+    ) -> Iterator[Record]:
+        """Read a project's pipelines (GitLab, "List project pipelines"); see `issues`."""
+        yield from map(pipeline_record, self._tracked(project, "pipelines", since, until))
+
+    def merge_request_commits(
+        self, project: Record, since: datetime | None = None, until: datetime | None = None
+    ) -> Iterator[Record]:
+        """Read the commits of a project's merge requests that have changed (GitLab, "Get merge request commits").
+
+        See `issues`.
+        """
+        for merge_request in self._tracked(project, "merge_requests", since, until):
+            ids = {
+                "project_id": project["id"],
+                "merge_request_id": merge_request["id"],
+                "merge_request_iid": merge_request["iid"],
+            }
+            path = f"projects/{project['id']}/merge_requests/{merge_request['iid']}/commits"
+            for commit in self._commits(path, {}):
+                yield commit_record(commit, **ids)
+
+    def _tracked(
+        self, project: Record, resource: str, since: datetime | None, until: datetime | None
+    ) -> Iterator[Record]:
+        if has_feature(project, resource):
+            path = f"projects/{project['id']}/{resource}"
+            yield from read_by_update_time(self._client, path, since=since, until=until)
+
+    # ----------------------------------------------------------------------------------------------- repository
 
     def branches(self, project: Record) -> Iterator[Record]:
-        """Read a project's branches with their latest commit (GitLab, "List repository branches").
+        """Read a project's branches with their latest commit, by name (GitLab, "List repository branches").
 
         Arguments:
             project: a record of `projects`.
@@ -107,11 +277,11 @@ class Gitlab:
             ApiRefused: 403 or 404 of a project that is gone or hidden; an empty repository is no error.
             ApiError: the list could not be read to its end.
         """
-        for branch in self._repository_records(project, "branches", key="name"):
-            yield {"project_id": project["id"], **_flatten(branch, commit=COMMIT_FIELDS)}
+        for branch in self._references(project, "branches", {"sort": "name_asc"}):
+            yield branch_record(branch, project["id"])
 
     def tags(self, project: Record) -> Iterator[Record]:
-        """Read a project's tags with their commit and release (GitLab, "List project repository tags").
+        """Read a project's tags with their commit and release, by name (GitLab, "List project repository tags").
 
         Arguments:
             project: a record of `projects`.
@@ -119,85 +289,112 @@ class Gitlab:
         Raises:
             ApiError: as for `branches`.
         """
-        for tag in self._repository_records(project, "tags", key="name"):
-            parents: list[str] = (tag.get("commit") or {}).get("parent_ids") or []
-            first, second, *_ = [*parents, None, None]
-            yield {
-                "project_id": project["id"],
-                "commit_parent_ids_0": first,
-                "commit_parent_ids_1": second,
-                **_flatten(tag, commit=COMMIT_FIELDS, release=RELEASE_FIELDS),
-            }
+        for tag in self._references(project, "tags", {"order_by": "name", "sort": "asc"}):
+            yield tag_record(tag, project["id"])
 
-    def commits(self, project: Record, since: datetime | None = None) -> Iterator[Record]:
-        """Read the commits of a project's default branch, newest first (GitLab, "List repository commits").
+    def commits(self, project: Record, revision: str = "", since: datetime | None = None) -> Iterator[Record]:
+        """Read the commits of a revision, newest first (GitLab, "List repository commits").
 
         Arguments:
             project: a record of `projects`.
-            since: aware; only commits committed at or after it. A commit that is pushed late has an old date, so a
-                mark needs some lookback.
+            revision: a SHA, which cannot move while it is read, or a range of two, `a..b`, for what b has and a has
+                not; left out, the default branch as it is now. GitLab may answer for a SHA that is gone with an
+                empty list as well as with 404.
+            since: aware; only commits committed at or after it. A commit that is pushed late has an old date.
 
         Raises:
             ApiError: as for `branches`.
         """
-        params = {"since": since.astimezone(UTC).isoformat(timespec="seconds")} if since else {}
-        for commit in self._repository_records(project, "commits", key="id", params=params):
-            yield {"project_id": project["id"], **commit}
-
-    def all_branches(self) -> Iterator[Record]:
-        """Read the branches of all projects, several projects at once, in the projects' order.
-
-        Read it to the end: giving it up closes the connection.
-
-        Raises:
-            ApiRefused: no project could be read. One that answers 403 or 404 is not an error, but named in a warning
-                and in `extraction.skipped`; an empty repository is neither.
-            ApiError: as for `projects` and `branches`.
-        """
-        return self._of_all_projects(self.branches, "branches")
-
-    def all_tags(self) -> Iterator[Record]:
-        """Read the tags of all projects; see `all_branches`."""
-        return self._of_all_projects(self.tags, "tags")
-
-    def all_commits(self, since: datetime | None = None) -> Iterator[Record]:
-        """Read the commits of all projects; see `all_branches` and `commits`."""
-        return self._of_all_projects(lambda project: self.commits(project, since), "commits")
-
-    def _of_all_projects(self, read: Callable[[Record], Iterable[Record]], what: str) -> Iterator[Record]:
-        return self._client.read_parents(
-            self._some_projects(),
-            read,
-            name=lambda project: str(project["path_with_namespace"]),
-            what=what,
-            workers=self._workers,
-        )
-
-    def _some_projects(self) -> Iterator[Record]:
-        project = None
-        for project in self.projects():
-            yield project
-        if project is None:
-            logger.warning("The access token's owner is a member of no project, so nothing is read: check the token.")
-            self.extraction.skip("all projects", "the access token's owner is a member of none")
-
-    def _repository_records(
-        self, project: Record, resource: str, *, key: str, params: Mapping[str, str] | None = None
-    ) -> Iterator[Record]:
-        if project.get("repository_access_level") == "disabled":
+        revision = revision or self.default_head(project)
+        if not revision or not has_feature(project, "repository"):
             return
-        # GitLab sends X-Next-Page with every page of these lists, empty with the last; X-Total never with commits.
+        params = {"ref_name": revision, **({"since": moment_text(since)} if since else {})}
+        path = f"projects/{project['id']}/repository/commits"
+        with _empty_repository_allowed(project):
+            for commit in self._commits(path, params):
+                yield commit_record(commit, project_id=project["id"])
+
+    def default_head(self, project: Record) -> str:
+        """Return the SHA of the default branch's latest commit; empty for an empty repository.
+
+        Arguments:
+            project: a record of `projects`.
+
+        Raises:
+            ApiError: as for `branches`.
+        """
+        if not has_feature(project, "repository"):
+            return ""
+        path = f"projects/{project['id']}/repository/commits"
+        with _empty_repository_allowed(project):
+            latest = next(self._client.follow_links(path, {"per_page": 1}, paging_header=PAGING_HEADER))
+            return str(latest[0]["id"]) if latest else ""
+        return ""
+
+    def _references(self, project: Record, resource: str, order: Mapping[str, str]) -> Iterator[Record]:
+        """Read branches or tags by keyset, or by page number from a server that has no keyset for them."""
+        if not has_feature(project, "repository"):
+            return
+        path = f"projects/{project['id']}/repository/{resource}"
+        params: dict[str, str | int] = {**order, "per_page": PAGE_SIZE}
+        count = 0
+        page: list[Record] = []
+        before: set[str] = set()
+        with _empty_repository_allowed(project):
+            for page in self._client.follow_links(path, {**params, "pagination": "keyset"}, total_header="X-Total"):
+                count += 1
+                yield from (record for record in page if record["name"] not in before)
+                before = {record["name"] for record in page}
+        if len(page) == PAGE_SIZE:
+            self._require_end(path, {**params, "page": count + 1}, count * PAGE_SIZE)
+
+    def _commits(self, path: str, params: Mapping[str, str]) -> Iterator[Record]:
         pages = self._client.follow_links(
-            f"projects/{project['id']}/repository/{resource}",
-            {**(params or {}), "per_page": PAGE_SIZE},
-            paging_header="X-Next-Page",
-            total_header="X-Total",
+            path, {**params, "per_page": PAGE_SIZE}, paging_header=PAGING_HEADER, total_header="X-Total"
         )
-        try:
-            yield from _without_repeats(pages, key)
-        except ApiRefused as error:
-            if error.status_code != 404 or not _is_empty(project):
-                raise
+        before: set[str] = set()
+        for page in pages:
+            # Those that come while the list is read move others to the next page.
+            yield from (commit for commit in page if commit["id"] not in before)
+            before = {commit["id"] for commit in page}
+
+    def _require_end(self, path: str, params: Mapping[str, str | int], count: int) -> None:
+        if self._client.get_json(path, params).body:
+            raise ApiAnswerInvalid(
+                f"GitLab's list {path} ended after {count} without a link, but there are more."
+                " Check whether a proxy between here and GitLab removes headers."
+            )
+
+
+def has_feature(project: Record, resource: str) -> bool:
+    """Tell whether a project has a kind of data, as far as it says.
+
+    Arguments:
+        project: a record of `Gitlab.projects`.
+        resource: issues, merge_requests, pipelines or repository.
+    """
+    level, flag = _SETTINGS[resource]
+    return project.get(level) != "disabled" and project.get(flag) is not False
+
+
+_SETTINGS = {
+    "issues": ("issues_access_level", "issues_enabled"),
+    "merge_requests": ("merge_requests_access_level", "merge_requests_enabled"),
+    "pipelines": ("builds_access_level", "jobs_enabled"),
+    "repository": ("repository_access_level", ""),
+}
+
+
+def _names(names: Names | str | int) -> tuple[str | int, ...]:
+    return (names,) if isinstance(names, (str, int)) else tuple(names)
+
+
+def _in_path(name: str | int) -> str:
+    return quote(str(name).strip("/"), safe="")
+
+
+def _path_of(project: Record) -> str:
+    return str(project.get("path_with_namespace") or project["id"])
 
 
 def _api_url(base_url: str) -> str:
@@ -211,23 +408,11 @@ def _api_url(base_url: str) -> str:
     return url if parts.path.endswith(API_PATH) else url + API_PATH
 
 
-def _is_empty(project: Record) -> bool:
-    """Tell whether a project has no commit; its repository then answers 404, like one that is gone."""
-    return project.get("empty_repo") is True
-
-
-def _without_repeats(pages: Iterable[list[Record]], key: str) -> Iterator[Record]:
-    """Leave out what the page before held: rows that are added while a list is read move others to the next page."""
-    before: set[Any] = set()
-    for page in pages:
-        yield from (record for record in page if record[key] not in before)
-        before = {record[key] for record in page}
-
-
-def _flatten(record: Record, **nested: Sequence[str]) -> Record:
-    """Bring nested objects, given with their fields, to the level of the record; a null becomes a null of each."""
-    flat = {name: value for name, value in record.items() if name not in nested}
-    for name, fields in nested.items():
-        inner = record.get(name) or dict.fromkeys(fields)
-        flat |= {f"{name}_{field}": value for field, value in inner.items()}
-    return flat
+@contextmanager
+def _empty_repository_allowed(project: Record) -> Iterator[None]:
+    """Pass over the 404 of a repository without commits, which is the same as that of one that is gone."""
+    try:
+        yield
+    except ApiRefused as error:
+        if error.status_code != 404 or project.get("empty_repo") is not True:
+            raise

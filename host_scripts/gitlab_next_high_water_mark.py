@@ -1,0 +1,3 @@
+from wherescape.connectors.gitlab.gitlab_high_water_mark import gitlab_next_high_water_mark
+
+gitlab_next_high_water_mark()

@@ -1,0 +1,3 @@
+from wherescape.connectors.gitlab.gitlab_high_water_mark import gitlab_update_high_water_mark
+
+gitlab_update_high_water_mark()
