@@ -78,10 +78,13 @@ class TroubledGitLab(GitLabServer):
                 return self.trouble
             self.answers_left -= 1
         try:
-            return super().answer(request)
+            answer = super().answer(request)
         except Refused:
             self.has_refused = True
             raise
+        # For commits that are gone an empty list is a refusal, too.
+        self.has_refused |= answer.body == "[]" and request.path.endswith("/repository/commits")
+        return answer
 
 
 class Users:

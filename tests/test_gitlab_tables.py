@@ -90,6 +90,11 @@ def test_the_load_tables_name_tells_what_to_load(load_table: str, table: Table) 
     assert find_table(load_table, TABLES, "GitLab") is table
 
 
+def test_a_name_that_says_two_kinds_of_the_same_length_is_refused() -> None:
+    with pytest.raises(UnknownTableKind, match="says both commit and branch|says both branch and commit"):
+        find_table("load_gitlab_commit_branch", TABLES, "GitLab")
+
+
 @pytest.mark.parametrize("load_table", ["load_gitlab", "load_customer", ""])
 def test_an_unknown_kind_lists_the_known_ones(load_table: str) -> None:
     with pytest.raises(

@@ -94,6 +94,18 @@ def custom(kind: str, items: str = "", custom_type: str = "", name: str = "Some 
         (custom("array", "json"), [{"id": 1, "state": "active"}], "json", [{"id": 1, "state": "active"}]),
         (custom("sd-feedback"), {"rating": 4}, "json", {"rating": 4}),
         (custom(""), {"rating": 4}, "json", {"rating": 4}),
+        (
+            custom("array", "attachment"),
+            [{"id": "1", "author": {"accountId": "5b1", "displayName": "Mia", "emailAddress": "m"}}],
+            "json",
+            [{"id": "1", "author": {"accountId": "5b1"}}],
+        ),
+        (
+            custom("votes"),
+            {"votes": 1, "voters": [{"accountId": "5b1", "displayName": "Mia"}]},
+            "json",
+            {"votes": 1, "voters": [{"accountId": "5b1"}]},
+        ),
     ],
     ids=lambda value: f"{value.type} {value.items}" if isinstance(value, Field) else None,
 )

@@ -19,7 +19,7 @@ from wherescape.connectors.jira.jira_load_data import (
     jira_load_data_project,
 )
 from wherescape.connectors.jira.jira_tables import ISSUES, TABLES
-from wherescape.errors import DeclarationError, EnvironmentVariableError, SourceIncomplete, UnknownTableKind
+from wherescape.errors import DeclarationError, EnvironmentVariableError, LoadError, SourceIncomplete, UnknownTableKind
 from wherescape.load_task import LoadResult
 from wherescape.sandbox.red_server import RedServer
 from wherescape.sandbox.scheduler import TaskResult
@@ -378,6 +378,16 @@ def test_custom_fields_are_in_metadata_and_load_alike(clean_red: RedServer, serv
     assert empty == (None,) * 6
 
 
+def test_a_load_table_without_a_chosen_field_is_an_error(clean_red: RedServer, server: JiraServer) -> None:
+    server.add_custom_field("Story Points", "number")
+    server.add_issue()
+    create(clean_red, server, ISSUE_TABLE)
+    wherescape = attached(clean_red, server, ISSUE_TABLE)
+    with pytest.raises(LoadError, match="has no column story_points, so nothing was loaded"):
+        jira_load_data(wherescape=wherescape, custom_fields=["Story Points"])
+    wherescape.close()
+
+
 def test_a_wrong_custom_field_is_an_error_in_metadata_and_load_alike(clean_red: RedServer, server: JiraServer) -> None:
     server.add_custom_field("Story Points", "number")
     create(clean_red, server, ISSUE_TABLE)
@@ -485,7 +495,7 @@ def test_a_token_that_expires_in_the_middle_loads_nothing(clean_red: RedServer, 
     server.after_answer(lambda: setattr(server, "is_login_valid", False), path="search/jql")
     result = run(clean_red, server, "jira_load_data.py", ISSUE_TABLE)
     assert (result.status, rows(clean_red, ISSUE_TABLE, "count(*)")) == (-2, [(0,)]), result
-    assert "answered 401" in result.message and "WSL_SRCCFG_APIKEY" in result.message
+    assert "as if without a login" in result.message and "WSL_SRCCFG_APIKEY" in result.message
     assert clean_red.read_parameter(HIGH_WATER_MARK) is None
 
 

@@ -88,11 +88,29 @@ def test_an_answer_that_names_no_user_is_an_error(server: JiraServer, jira: Jira
         list(jira.projects())
 
 
+@pytest.mark.parametrize(
+    ("what", "before"), [("changes", "search/jql"), ("issues", "issue/bulkfetch")], ids=["changes", "issues"]
+)
+def test_a_login_that_is_lost_for_one_answer_is_an_error(what: str, before: str) -> None:
+    with JiraServer() as server:
+        issue = server.add_issue()
+        server.transition(issue, IN_PROGRESS)
+        server.after_answer(lambda: setattr(server, "is_login_valid", False), path=before)
+        server.after_answer(lambda: setattr(server, "is_login_valid", True), path="changelog/bulkfetch")
+        with (
+            Jira(server.user_name, server.apikey, server.url, max_retries=0) as jira,
+            pytest.raises(ApiRefused, match="as if without a login"),
+        ):
+            list(getattr(jira, what)())
+
+
+@pytest.mark.parametrize("is_told", [True, False])
 @pytest.mark.parametrize("path", ["search/jql", "issue/bulkfetch", "changelog/bulkfetch", "status"])
-def test_a_login_that_ends_in_the_middle_is_an_error(server: JiraServer, jira: Jira, path: str) -> None:
+def test_a_login_that_ends_in_the_middle_is_an_error(server: JiraServer, jira: Jira, path: str, is_told: bool) -> None:
+    server.tells_failed_login = is_told
     server.add_issue(status_id=IN_PROGRESS)
     server.after_answer(lambda: setattr(server, "is_login_valid", False), path=path)
-    with pytest.raises(ApiRefused, match="answered 401"):
+    with pytest.raises(ApiRefused, match=r"answered 401|as if without a login"):
         list(jira.issues())
 
 
@@ -244,6 +262,20 @@ def test_issues_come_by_the_hundred_in_the_order_of_their_creation(server: JiraS
     assert sorted(len(body["issueIdsOrKeys"]) for body in asked(server, "issue/bulkfetch")) == [50, 100, 100]
     (search,) = asked(server, "search/jql")
     assert (search["fields"], search["maxResults"]) == (["id"], 5_000)
+
+
+def test_an_issue_that_is_there_but_left_out_is_an_error(server: JiraServer, jira: Jira) -> None:
+    server.add_issue()
+    server.fail_next(json_answer({"issues": [], "issueErrors": []}), path="issue/bulkfetch")
+    with pytest.raises(ApiAnswerInvalid, match="left issue 1[0-9]* out although it is there"):
+        list(jira.issues())
+
+
+def test_a_worklog_that_is_left_out_is_asked_for_again(server: JiraServer, jira: Jira) -> None:
+    worklog = server.add_worklog(server.add_issue())
+    server.pass_time(HOUR)
+    server.fail_next(json_answer([]), path="worklog/list")
+    assert ids(jira.worklogs()) == [worklog]
 
 
 @pytest.mark.parametrize("tells_is_last", [True, False])
@@ -660,7 +692,7 @@ def test_a_page_without_any_visible_user_is_no_end(server: JiraServer, jira: Jir
 
 
 def test_users_that_come_again_and_again_are_an_error(server: JiraServer, jira: Jira) -> None:
-    server.fail_next(json_answer([{"accountId": "5b1"}]), path="users/search", times=1_000)
+    server.fail_next(json_answer([{"accountId": "5b1"}]), path="users/search", times=2_000)
     with pytest.raises(ApiAnswerInvalid, match="same users"):
         list(jira.users())
 

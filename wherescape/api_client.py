@@ -68,6 +68,8 @@ class ApiClient:
         max_retries: how often one request is repeated; 0 for never.
         max_wait_seconds: the longest single wait that the API may ask for.
         backoff_factor: seconds that the waits grow from: none at first, then twice this, four times this, up to 120.
+        is_anonymous: tells by the headers of a good answer that the API did not accept the login, and so answered with
+            what anyone may see; for an API that does so in place of a 401.
 
     Raises:
         DeclarationError: a header holds a line end or another character that HTTP forbids.
@@ -83,11 +85,13 @@ class ApiClient:
         max_retries: int = 6,
         max_wait_seconds: float = 600,
         backoff_factor: float = 0.5,
+        is_anonymous: Callable[[Mapping[str, str]], bool] = lambda headers: False,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.extraction = Extraction()
         """What was read so far: the server's time at the first good answer, requests, waits, pages."""
         self._credential = credential
+        self._is_anonymous = is_anonymous
         for name, value in (headers or {}).items():
             if not (value.isascii() and value.isprintable()):
                 raise DeclarationError(f"The header {name} holds a character that HTTP forbids; check {credential}.")
@@ -370,6 +374,12 @@ class ApiClient:
         if status in (202, 206):
             raise ApiAnswerInvalid(f"{_place(url)} answered {status}: what it gives is not ready, or a part only.")
         if status < 300:
+            if self._is_anonymous(response.headers):
+                raise ApiRefused(
+                    f"{_place(url)} answered with what anyone may see, as if without a login. Check"
+                    f" {self._credential}: it is wrong, expired or revoked.",
+                    401,
+                )
             return
         answer = f"{_place(url)} answered {status} {_detail(response)}".rstrip()
         if status == 429:

@@ -71,6 +71,8 @@ class Table:
         record_source: the text of `dss_record_source`; 256 characters at most.
         mark_column: the timestamp or date column whose largest value is the next load's high-water mark. Left out
             for an API that filters by its own clock: the mark is then the moment at which the extraction started.
+        required: further columns that the load table must have. Of those that are neither required nor in the key, it
+            may lack some, which are then not loaded.
     """
 
     kind: str
@@ -78,6 +80,7 @@ class Table:
     key: tuple[str, ...]
     record_source: str
     mark_column: str = ""
+    required: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.record_source) > RECORD_SOURCE_LENGTH:
@@ -113,10 +116,10 @@ class Table:
             columns: their names, in any case and order; those that are not declared are passed over.
 
         Raises:
-            DeclarationError: a column of the key or of the mark is not among them.
+            DeclarationError: a column of the key or of the mark, or a required one, is not among them.
         """
         kept = {name.lower() for name in columns}
-        needed = [name for name in (*self.key, self.mark_column) if name and name.lower() not in kept]
+        needed = [name for name in (*self.key, self.mark_column, *self.required) if name and name.lower() not in kept]
         if needed:
             raise DeclarationError(f"Table {self.kind!r} cannot do without {', '.join(needed)}.")
         return replace(self, columns=tuple(column for column in self.columns if column.name.lower() in kept))
@@ -131,15 +134,22 @@ def find_table(load_table: str, tables: Sequence[Table], source: str) -> Table:
         source: what the source is called, for the error.
 
     Raises:
-        UnknownTableKind: the name contains no kind; the error lists them.
+        UnknownTableKind: the name contains no kind, and the error lists them, or two of the same length.
     """
-    matching = [table for table in tables if table.kind in load_table.lower()]
+    matching = sorted(
+        (table for table in tables if table.kind in load_table.lower()), key=lambda table: -len(table.kind)
+    )
     if not matching:
         raise UnknownTableKind(
             f"The name of load table {load_table!r} does not say what to load from {source}: it must contain one of"
             f" {', '.join(sorted(table.kind for table in tables))}."
         )
-    return max(matching, key=lambda table: len(table.kind))
+    longest, *others = matching
+    if others and len(others[0].kind) == len(longest.kind):
+        raise UnknownTableKind(
+            f"The name of load table {load_table!r} says both {longest.kind} and {others[0].kind}. Name one of them."
+        )
+    return longest
 
 
 def with_legacy_names(table: Table) -> Table:
@@ -151,6 +161,7 @@ def with_legacy_names(table: Table) -> Table:
         columns=tuple(replace(column, name=renamed[column.name]) for column in table.columns),
         key=tuple(renamed[name] for name in table.key),
         mark_column=renamed.get(table.mark_column, ""),
+        required=tuple(renamed[name] for name in table.required),
     )
 
 
@@ -159,4 +170,4 @@ def with_key_only(table: Table) -> Table:
 
     The warehouse compares such a load with what it has, and marks what is gone.
     """
-    return replace(table, mark_column="").only(table.key)
+    return replace(table, mark_column="", required=()).only(table.key)

@@ -161,9 +161,15 @@ class Increment:
             except ApiRefused as error:
                 if error.status_code != 404 or has_any:
                     raise
+        if has_any:
+            return
         # After a forced push the old commit may be gone, for which GitLab gives 404 or nothing at all.
-        if not has_any:
-            yield from self._gitlab.commits(project, f"{base}..{head}" if base else head)
+        for commit in self._gitlab.commits(project, f"{base}..{head}" if base else head):
+            has_any = True
+            yield commit
+        if not has_any and not base:
+            # A branch has a commit at least: it was moved since it was listed, and this one is gone.
+            raise ApiRefused(f"{project['path_with_namespace']} has no commit {head} any more.", 404)
 
     def _heads(self, project: Record) -> dict[str, str]:
         if self._all_branches:

@@ -96,8 +96,8 @@ class Field:
             return rich_text(self.id, value, with_adf=with_adf)
         if self.type == "array":
             is_list = isinstance(value, list)
-            return {self.id: [_item(item, self.items) for item in value] if is_list else value}
-        return {self.id: _text(value) if self.type in _TYPES else value}
+            return {self.id: [_item(item, self.items) for item in value] if is_list else _without_names(value)}
+        return {self.id: _text(value) if self.type in _TYPES else _without_names(value)}
 
 
 def choose_fields(chosen: Sequence[str], known: Iterable[Record]) -> list[Field]:
@@ -171,4 +171,15 @@ def _item(item: Any, kind: str) -> Any:
     """Return an item of a list: of a person the account id only, of an option its text."""
     if kind == "user" and isinstance(item, dict):
         return item.get("accountId")
-    return _text(item) if kind in _TYPES else item
+    return _text(item) if kind in _TYPES else _without_names(item)
+
+
+def _without_names(value: Any) -> Any:
+    """Leave of persons, however deep they are in JSON, the account id only: names and addresses are personal data."""
+    if isinstance(value, list):
+        return [_without_names(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "accountId" in value:
+        return {"accountId": value["accountId"]}
+    return {name: _without_names(item) for name, item in value.items()}

@@ -238,6 +238,8 @@ PERSON_SUFFIXES = ("displayname", "emailaddress")
 def extended(table: Table, fields: Sequence[Field] = (), *, with_adf: bool = False) -> Table:
     """Return a declaration with the columns that a user has chosen, behind those that every load has.
 
+    A load table must have the chosen ones: one that lacks them was made before a field was renamed, say.
+
     Arguments:
         table: one of `TABLES`.
         fields: what Jira tells about the chosen fields; for issues only.
@@ -262,7 +264,8 @@ def extended(table: Table, fields: Sequence[Field] = (), *, with_adf: bool = Fal
     names = create_column_names([column.name for column in columns] + [part.name for part in wanted])
     for name, part in zip(names[len(columns) :], wanted, strict=True):
         columns.append(Column(name, part.data_type, part.name, part.comment, source=part.source))
-    return replace(table, columns=tuple(columns))
+    chosen = tuple(column.name for column in columns[len(table.columns) :])
+    return replace(table, columns=tuple(columns), required=chosen)
 
 
 def with_masked_persons(table: Table) -> Table:

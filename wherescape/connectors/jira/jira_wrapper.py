@@ -48,7 +48,8 @@ CHANGES_A_PAGE = 5_000
 WORKLOGS_A_CALL = 1_000
 PROJECTS_A_PAGE = 100
 BOARDS_A_PAGE = 50
-USERS_A_PAGE = 200
+USERS_A_PAGE = 1_000
+EMPTY_PAGES_OF_USERS = 5
 MOST_NAMED = 10
 WORKLOGS_HELD_BACK = timedelta(minutes=1)
 LONGEST_DETAIL = 200
@@ -63,7 +64,7 @@ class Jira:
     Values are Jira's own; dates are ISO 8601 texts with an offset, or aware. What Jira leaves out is None.
 
     A login that does not count is no error to Jira: most of its answers then just hold less. So it is checked before
-    and after all that is read.
+    and after all that is read, beside what the answers themselves tell.
 
     Source: Jira Cloud platform REST API v3; Jira Software Cloud REST API.
 
@@ -99,6 +100,7 @@ class Jira:
             credential=credential,
             max_retries=max_retries,
             max_wait_seconds=max_wait_seconds,
+            is_anonymous=_is_anonymous,
         )
 
     def __enter__(self) -> Self:
@@ -351,7 +353,7 @@ class Jira:
         body = {"issueIdsOrKeys": list(ids), "fields": list(names)}
         response = self._client.post_json(f"{API}/issue/bulkfetch", body)
         issues, errors = _records(response, "issues"), _records(response, "issueErrors", may_be_missing=True)
-        found = {_id(issue, "issue"): issue for issue in issues}
+        found = {(issue_id := _id(issue, "issue")): issue | {"id": issue_id} for issue in issues}
         if missing := [issue_id for issue_id in found if "updated" not in (found[issue_id].get("fields") or {})]:
             raise ApiAnswerInvalid(f"Jira gave issue {missing[0]} without the field updated that was asked for.")
         for error in errors:
@@ -362,7 +364,20 @@ class Jira:
             # It may have been too much at once.
             found |= {issue["id"]: issue for issue in self._fetch_issues([failed], names)}
         self.extraction.add_page(begin, time.monotonic() - begin, len(issues))
+        for issue_id in ids:
+            if issue_id not in found and self._has_issue(issue_id):
+                raise ApiAnswerInvalid(f"Jira left issue {issue_id} out although it is there. Run the load again.")
         return [found[issue_id] for issue_id in ids if issue_id in found]
+
+    def _has_issue(self, issue_id: str) -> bool:
+        """Tell whether an issue exists and is visible ("Get changelogs": 404 if not)."""
+        try:
+            self._client.get_json(f"{API}/issue/{issue_id}/changelog", {"maxResults": 1})
+        except ApiRefused as error:
+            if error.status_code != 404:
+                raise
+            return False
+        return True
 
     def _statuses(self) -> list[Record]:
         return _records(self._client.get_json(f"{API}/status"))
@@ -425,8 +440,9 @@ class Jira:
 
     def _read_worklogs(self, since: datetime | None, with_adf: bool) -> Iterator[Record]:
         def read(ids: Sequence[int]) -> Iterator[Record]:
-            found = _records(self._client.post_json(f"{API}/worklog/list", {"ids": list(ids)}))
-            by_id = {int(_id(worklog, "worklog")): worklog for worklog in found}
+            by_id = self._worklogs_by_id(ids)
+            # What is left out twice is deleted or hidden.
+            by_id |= self._worklogs_by_id([worklog_id for worklog_id in ids if worklog_id not in by_id])
             found = [by_id[worklog_id] for worklog_id in ids if worklog_id in by_id]
             yield from (flat_worklog(worklog, with_adf=with_adf) for worklog in found)
 
@@ -439,6 +455,10 @@ class Jira:
                 yield record
         if gone:
             logger.info("%s worklogs are deleted, or not visible, and so left out.", f"{gone:,}")
+
+    def _worklogs_by_id(self, ids: Sequence[int]) -> dict[int, Record]:
+        found = _records(self._client.post_json(f"{API}/worklog/list", {"ids": list(ids)})) if ids else []
+        return {int(_id(worklog, "worklog")): worklog for worklog in found}
 
     def _read_deleted_worklogs(self, since: datetime | None) -> Iterator[Record]:
         seen: set[int] = set()
@@ -470,7 +490,8 @@ class Jira:
                 raise ApiAnswerInvalid(f"{path} does not tell where its next page begins.")
             if until == start and len(page) >= WORKLOGS_A_CALL:
                 raise ApiAnswerInvalid(f"{path} has {len(page)} worklogs of one millisecond, and does not go past it.")
-            start = max(until, start + 1)
+            # Whether Jira gives what changed at that very millisecond is not told; what comes twice is left out.
+            start = max(until - 1, start + 1)
 
     # --------------------------------------------------------------------------------------------- boards and sprints
 
@@ -514,7 +535,7 @@ class Jira:
         """Yield users; a page may be short, or even empty, since Jira takes users out of it that are hidden."""
         seen: set[str] = set()
         start = empty = stale = 0
-        while empty < 2:
+        while empty < EMPTY_PAGES_OF_USERS:
             begin = time.monotonic()
             response = self._client.get_json(f"{API}/users/search", {"startAt": start, "maxResults": USERS_A_PAGE})
             page = _records(response)
@@ -614,6 +635,11 @@ def _authorization(user: str, apikey: str) -> str:
 
 def _milliseconds(moment: datetime) -> int:
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+
+
+def _is_anonymous(headers: Mapping[str, str]) -> bool:
+    """Tell whether Jira did not accept the login (Atlassian Support, "X-Seraph-LoginReason")."""
+    return headers.get("X-Seraph-LoginReason", "").upper() in ("AUTHENTICATED_FAILED", "AUTHENTICATION_DENIED")
 
 
 def _some(names: Sequence[str]) -> str:
