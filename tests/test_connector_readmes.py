@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import wherescape.connectors
+from wherescape.connectors.anythingllm import anythingllm_create_metadata, anythingllm_load_data, anythingllm_tables
 from wherescape.connectors.gitlab import (
     gitlab_create_metadata,
     gitlab_high_water_mark,
@@ -83,6 +84,13 @@ def meaning(column: Column) -> str:
 
 
 CONNECTORS = [
+    Connector(
+        "anythingllm",
+        anythingllm_tables.TABLES,
+        anythingllm_load_data.anythingllm_load_data,
+        [anythingllm_create_metadata, anythingllm_load_data],
+        marks={table.kind: "" for table in anythingllm_tables.TABLES},
+    ),
     Connector(
         "gitlab",
         gitlab_tables.TABLES,

@@ -1,0 +1,3 @@
+from wherescape.connectors.anythingllm.anythingllm_create_metadata import anythingllm_create_metadata
+
+anythingllm_create_metadata()

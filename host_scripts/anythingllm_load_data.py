@@ -1,0 +1,3 @@
+from wherescape.connectors.anythingllm.anythingllm_load_data import anythingllm_load_data
+
+anythingllm_load_data()

@@ -1,0 +1,117 @@
+"""Loads an AnythingLLM load table."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from wherescape import WhereScape
+from wherescape.api_client import Record
+from wherescape.connectors.anythingllm.anythingllm_tables import (
+    EMBED_CHATS,
+    EMBEDS,
+    WORKSPACE_CHATS,
+    WORKSPACES,
+    table_for,
+    with_masks,
+)
+from wherescape.connectors.anythingllm.anythingllm_wrapper import AnythingLlm
+from wherescape.errors import DeclarationError, EnvironmentVariableError
+from wherescape.load_task import LoadResult
+
+ONLY_FOR = {"embed_uuids": EMBED_CHATS, "by_workspace": WORKSPACE_CHATS}
+"""The table that an argument goes with, where it is not all."""
+
+
+def anythingllm_load_data(
+    kind: str = "",
+    wherescape: WhereScape | None = None,
+    *,
+    embed_uuids: Sequence[str] | str = (),
+    unmasked: Sequence[str] | str = (),
+    hashed: Sequence[str] | str = (),
+    by_workspace: bool = False,
+    allow_empty: bool = False,
+    max_retries: int = 6,
+    max_wait_seconds: float = 600,
+) -> LoadResult:
+    """Load the AnythingLLM load table that this script is attached to; its name says what to load.
+
+    Every load is a full one, and what it brings is all that exists: it fails where AnythingLLM may have left something
+    out. Personal data are masked.
+
+    The address is WSL_SRCCFG_URL and the API key WSL_SRCCFG_APIKEY. WSL_SRCCFG_USER is the uuid of the embed whose
+    chats are loaded, or several with spaces in between.
+
+    Arguments:
+        kind: what the table holds, such as `chat`, if its name does not say it.
+        wherescape: made from the environment when left out.
+        embed_uuids: load the chats of these embeds, whatever WSL_SRCCFG_USER says. If neither is given, it is all
+            embeds.
+        unmasked: columns with personal data to store as they are.
+        hashed: columns with personal data to store as a keyed hash, which is the same for equal values.
+        by_workspace: load the conversations of each workspace in place of the list of all chats, for a server that
+            does not give that list; they lack chats of API sessions, chats that were reset, and the names of users.
+        allow_empty: whether it may be true that there is no embed, no workspace or no chat at all.
+        max_retries: how often a failed request is repeated.
+        max_wait_seconds: the longest wait that a server in between may ask for.
+
+    Raises:
+        UnknownTableKind: the load table's name contains no kind of data that AnythingLLM has.
+        DeclarationError: there is no such embed, or an argument does not go with the table.
+        EnvironmentVariableError: the address or the API key is missing.
+        ApiError: AnythingLLM could not be read to the end; the load table is as it was.
+        LoadError, DatabaseError: as from `WhereScape.load`.
+    """
+    wherescape = wherescape or WhereScape()
+    table = table_for(kind or wherescape.table)
+    _check_arguments(table.kind, {"embed_uuids": embed_uuids, "by_workspace": by_workspace})
+    uuids = embed_uuids or wherescape.source_user
+    uuids = uuids.split() if isinstance(uuids, str) else uuids
+    with _connect(
+        wherescape, allow_empty=allow_empty, max_retries=max_retries, max_wait_seconds=max_wait_seconds
+    ) as anythingllm:
+        read: dict[str, Callable[[], Iterator[Record]]] = {
+            EMBED_CHATS.kind: lambda: anythingllm.embed_chats(uuids),
+            EMBEDS.kind: anythingllm.embeds,
+            WORKSPACES.kind: anythingllm.workspaces,
+            WORKSPACE_CHATS.kind: anythingllm.workspace_histories if by_workspace else anythingllm.workspace_chats,
+        }
+        return wherescape.load(
+            with_masks(table, unmasked, hashed), read[table.kind](), extraction=anythingllm.extraction
+        )
+
+
+def anythingllm_load_data_chats(wherescape: WhereScape | None = None, **options: Any) -> LoadResult:
+    """Load chats with embeds, whatever the load table's name.
+
+    Arguments:
+        wherescape: made from the environment when left out.
+        options: as for `anythingllm_load_data`.
+    """
+    return anythingllm_load_data(EMBED_CHATS.kind, wherescape, **options)
+
+
+def _connect(wherescape: WhereScape, **options: Any) -> AnythingLlm:
+    if not wherescape.source_base_url:
+        raise EnvironmentVariableError(
+            "WSL_SRCCFG_URL is missing or empty: enter the address, such as https://anythingllm.example.com, in the"
+            " RED connection of the load table."
+        )
+    if not wherescape.source_apikey:
+        raise EnvironmentVariableError(
+            "There is no API key for AnythingLLM: enter one as the API key of the RED connection (WSL_SRCCFG_APIKEY)."
+        )
+    return AnythingLlm(
+        wherescape.source_apikey,
+        wherescape.source_base_url,
+        credential="AnythingLLM's API key (WSL_SRCCFG_APIKEY)",
+        **options,
+    )
+
+
+def _check_arguments(kind: str, given: dict[str, object]) -> None:
+    for name, table in ONLY_FOR.items():
+        if given[name] and kind != table.kind:
+            raise DeclarationError(
+                f"The argument {name} does not go with {kind}, which would be loaded regardless of it; it goes with"
+                f" {table.kind} only. Leave it out."
+            )
