@@ -1,7 +1,7 @@
 """What the tests share: one stand-in RED server for the whole session."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
@@ -12,6 +12,14 @@ def pytest_configure() -> None:
     """Keep the WSL_* variables of the machine out of the tests."""
     for name in [name for name in os.environ if name.upper().startswith("WSL_")]:
         del os.environ[name]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep halves of characters out of what a worker process reports: it could not send them."""
+    report = yield
+    report.sections = [(name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections]
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -129,7 +129,11 @@ def test_thousands_of_unknown_fields_stay_readable(wherescape: WhereScape, caplo
     assert (wherescape.workdir / "runs" / "load_item_0.json").stat().st_size < 1_000_000
 
 
-@pytest.mark.parametrize("name", [5, None, ("a", "b"), "", "\ud800", "\0", "line\nbreak"], ids=repr)
+@pytest.mark.parametrize(
+    "name",
+    [5, None, ("a", "b"), "", "\ud800", "\0", "line\nbreak"],
+    ids=["number", "None", "tuple", "empty", "half a character", "NUL", "line end"],
+)
 def test_an_unknown_field_may_have_any_name(wherescape: WhereScape, clean_red: RedServer, name: Any) -> None:
     wherescape.load(TABLE, [{"n": 1, "a": "", "b": "", "sea": 1, name: 1}])
     assert stored(clean_red) == [(1,)]

@@ -44,6 +44,7 @@ def read(server: GitLabServer, **scope: Any) -> list[str]:
         ({"projects": ["c/three", 1]}, ["c/three", "a/one"]),
         ({"projects": "/c/three/"}, ["c/three"]),
         ({"projects": 4}, ["a/four"]),
+        ({"projects": ["a/one", 1]}, ["a/one"]),
     ],
     ids=str,
 )

@@ -95,7 +95,7 @@ def test_a_name_that_says_two_kinds_of_the_same_length_is_refused() -> None:
         find_table("load_gitlab_commit_branch", TABLES, "GitLab")
 
 
-@pytest.mark.parametrize("load_table", ["load_gitlab", "load_customer", ""])
+@pytest.mark.parametrize("load_table", ["load_gitlab", "load_gitlab_stage", "load_gitlab_reissued", ""])
 def test_an_unknown_kind_lists_the_known_ones(load_table: str) -> None:
     with pytest.raises(
         UnknownTableKind,

@@ -350,3 +350,24 @@ def test_commits_of_merge_requests_name_their_merge_request(
     assert {column.source for column in gitlab_tables.MERGE_REQUEST_COMMITS.columns} <= found[0].keys()
     (changed,) = read(gitlab, "merge_request_commits", since=NOON + SECOND)
     assert changed["merge_request_id"] == second
+
+
+def test_a_merge_request_that_is_deleted_meanwhile_takes_no_other_along(
+    server: GitLabServer, gitlab: Gitlab, tmp_path: Path
+) -> None:
+    server.projects.clear()
+    project = server.add_project(make_varied_repository(tmp_path / "varied"))
+    head = git(tmp_path / "varied", "rev-parse", "main")
+    first, second = (project.merge_requests.add(NOON + n * SECOND, commit_ids=[head]) for n in range(2))
+    server.after_answer(lambda: project.merge_requests.delete(first), path="merge_requests")
+    assert [record["merge_request_id"] for record in read(gitlab, "merge_request_commits")] == [second]
+
+
+def test_a_project_that_is_gone_with_its_merge_requests_is_an_error(
+    server: GitLabServer, gitlab: Gitlab, project: Project
+) -> None:
+    project.merge_requests.add(NOON)
+
+    server.after_answer(server.projects.clear, path="merge_requests")
+    with pytest.raises(ApiRefused, match="404"):
+        read(gitlab, "merge_request_commits")

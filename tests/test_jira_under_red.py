@@ -452,6 +452,9 @@ def test_a_scope_restricts_the_load(clean_red: RedServer, server: JiraServer) ->
     ("table", "arguments", "message"),
     [
         ("load_jira_worklog", {"projects": ["EX"]}, "projects does not go with worklog"),
+        ("load_jira_worklog", {"keys_only": True, "since": NOW}, "goes neither with since"),
+        ("load_jira_issue", {"keys_only": True, "use_high_water_mark": True}, "goes neither with since"),
+        ("load_jira_worklog_deleted", {"keys_only": True}, "nor with worklog_deleted"),
         ("load_jira_user", {"include_private": False}, "include_private does not go with user"),
         ("load_jira_project", {"jql": "a = b"}, "jql does not go with project"),
         ("load_jira_board", {"since": NOW}, "since does not go with board"),

@@ -1,5 +1,6 @@
 """A load table declared once, for its metadata and its load alike."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
@@ -126,7 +127,9 @@ class Table:
 
 
 def find_table(load_table: str, tables: Sequence[Table], source: str) -> Table:
-    """Return the declaration for a load table, by the longest kind that its name contains.
+    """Return the declaration for a load table, by the longest kind that its name contains as a word, or words.
+
+    `load_gitlab_tags` holds tags, and `load_gitlab_stage` does not.
 
     Arguments:
         load_table: the load table's name in RED, such as `load_gitlab_commit`.
@@ -137,7 +140,8 @@ def find_table(load_table: str, tables: Sequence[Table], source: str) -> Table:
         UnknownTableKind: the name contains no kind, and the error lists them, or two of the same length.
     """
     matching = sorted(
-        (table for table in tables if table.kind in load_table.lower()), key=lambda table: -len(table.kind)
+        (table for table in tables if re.search(rf"(?<![a-z]){table.kind}(e?s)?(?![a-z])", load_table.lower())),
+        key=lambda table: -len(table.kind),
     )
     if not matching:
         raise UnknownTableKind(

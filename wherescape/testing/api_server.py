@@ -180,11 +180,19 @@ class ApiServer(ABC):
             if fault := self._take_fault(request.path):
                 return fault
             try:
-                answer = self.answer(request)
-            except Refused as refused:
-                answer = refused.answer
-            self._run_hooks(request.path)
+                answer = self._made(request)
+                self._run_hooks(request.path)
+            except Exception as error:
+                # It would look like a broken connection, which a client repeats.
+                self.mistakes.append(f"{request.method} {request.path} made the server fail: {error!r}")
+                answer = Answer(500)
             return answer
+
+    def _made(self, request: Request) -> Answer:
+        try:
+            return self.answer(request)
+        except Refused as refused:
+            return refused.answer
 
     def _take_fault(self, path: str) -> Answer | None:
         for fault in self._faults:
@@ -239,7 +247,8 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             parsed = json.loads(body) if body else None
         except ValueError:
-            api.mistakes.append(f"{self.command} {url.path} has a body that is not JSON")
+            with api.lock:
+                api.mistakes.append(f"{self.command} {url.path} has a body that is not JSON")
             self._send(json_answer({"error": "the body is not JSON"}, 400))
             return
         path = url.path.removeprefix(api.prefix)

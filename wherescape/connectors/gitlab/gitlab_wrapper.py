@@ -121,11 +121,12 @@ class Gitlab:
             found = self._projects_of_groups()
         else:
             found = self._listed_projects()
-        has_any = False
+        given: set[int] = set()
         for project in found:
-            has_any = True
-            yield project_record(project)
-        if not has_any and not self._projects:
+            if project["id"] not in given:
+                given.add(project["id"])
+                yield project_record(project)
+        if not given and not self._projects:
             whose = "groups" if self._groups else "access token's owner"
             logger.warning("There is no project of the %s, so nothing is read: check the token.", whose)
             self.extraction.skip("all projects", f"there is none of the {whose}")
@@ -183,12 +184,8 @@ class Gitlab:
     def _projects_of_groups(self) -> Iterator[Record]:
         """Source: GitLab, "List a group's projects", which has no keyset paging."""
         params = {"include_subgroups": "true", "with_shared": "false", "order_by": "id", "sort": "asc"}
-        given: set[int] = set()
         for group in self._groups:
-            for project in read_until_settled(self._client, f"groups/{_in_path(group)}/projects", params):
-                if project["id"] not in given:
-                    given.add(project["id"])
-                    yield project
+            yield from read_until_settled(self._client, f"groups/{_in_path(group)}/projects", params)
 
     def _named_projects(self) -> Iterator[Record]:
         for name in self._projects:
@@ -255,8 +252,23 @@ class Gitlab:
                 "merge_request_iid": merge_request["iid"],
             }
             path = f"projects/{project['id']}/merge_requests/{merge_request['iid']}/commits"
-            for commit in self._commits(path, {}):
-                yield commit_record(commit, **ids)
+            try:
+                for commit in self._commits(path, {}):
+                    yield commit_record(commit, **ids)
+            except ApiRefused as error:
+                if error.status_code != 404 or self._has_merge_request(project["id"], merge_request["iid"]):
+                    raise
+
+    def _has_merge_request(self, project_id: int, iid: int) -> bool:
+        """Tell whether a merge request is still there; raises ApiRefused if its project is not."""
+        self._client.get_json(f"projects/{project_id}")
+        try:
+            self._client.get_json(f"projects/{project_id}/merge_requests/{iid}")
+        except ApiRefused as error:
+            if error.status_code != 404:
+                raise
+            return False
+        return True
 
     def _tracked(
         self, project: Record, resource: str, since: datetime | None, until: datetime | None

@@ -162,7 +162,7 @@ def _text(value: Any) -> Any:
         return value
     name = next((value[key] for key in ("value", "name", "title") if value.get(key) is not None), None)
     if name is None:
-        return value
+        return _without_names(value)
     child = value.get("child")
     return f"{name} / {_text(child)}" if isinstance(child, dict) else name
 

@@ -110,6 +110,11 @@ def jira_load_data(
     scope = Scope(projects, jql, include_private)
     given = {"projects": projects, "jql": jql, "include_private": not include_private, "archived": archived}
     _check_arguments(declared.kind, given | {"since": since})
+    if keys_only and (since is not None or use_high_water_mark or declared is DELETED_WORKLOGS):
+        raise DeclarationError(
+            "keys_only loads the keys of all that exists: it goes neither with since nor with use_high_water_mark, nor"
+            f" with {DELETED_WORKLOGS.kind}. Leave it out."
+        )
     starts_at_mark = not load_type if use_high_water_mark is None else use_high_water_mark
 
     mark, start = None, _moment(since)
