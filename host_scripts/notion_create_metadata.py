@@ -1,0 +1,3 @@
+from wherescape.connectors.notion.notion_create_metadata import notion_create_metadata
+
+notion_create_metadata()
