@@ -4,12 +4,15 @@ import os
 from collections.abc import Generator, Iterator
 
 import pytest
+from hypothesis import settings
 
 from wherescape.sandbox import RedServer
 
 
 def pytest_configure() -> None:
-    """Keep the WSL_* variables of the machine out of the tests."""
+    """Keep the WSL_* variables of the machine out of the tests, and let no property test fail for being slow."""
+    settings.register_profile("patient", deadline=None)
+    settings.load_profile("patient")
     for name in [name for name in os.environ if name.upper().startswith("WSL_")]:
         del os.environ[name]
 
