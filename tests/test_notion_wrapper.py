@@ -77,7 +77,7 @@ def queries(server: NotionServer) -> list[dict[str, Any]]:
         "{id}",
         "{hex}",
         " {hex} ",
-        "https://www.notion.so/work/Tasks-{hex}?v=00000000000040008000000000000000&pvs=4",
+        "https://www.notion.so/team/Tasks-{hex}?v=00000000000040008000000000000000&pvs=4",
         "https://app.notion.com/p/{hex}",
         "https://example.notion.site/{HEX}",
     ],
