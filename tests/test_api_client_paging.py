@@ -112,6 +112,12 @@ def test_a_missing_paging_header_is_an_error(server: PagedServer, client: ApiCli
         list(client.follow_links("things", paging_header="X-Next-Page"))
 
 
+def test_a_next_page_without_a_link_to_it_is_an_error(server: PagedServer, client: ApiClient) -> None:
+    server.fail_next(Answer(200, "[]", {"X-Next-Page": "2"}))
+    with pytest.raises(ApiAnswerInvalid, match="names a next page in the header X-Next-Page, but no link"):
+        list(client.follow_links("things", paging_header="X-Next-Page"))
+
+
 def test_a_failure_half_way_is_no_end(server: PagedServer, client: ApiClient) -> None:
     server.page = lambda page: three_pages(page) if page < 3 else (Answer(404, "{}"), None)
     pages = client.follow_links("things")

@@ -8,17 +8,26 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
+from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import MaxRetryError, ProtocolError
+from urllib3.connectionpool import ConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ProtocolError
 from urllib3.response import BaseHTTPResponse
 from urllib3.util.retry import Retry
 
 from wherescape.concurrency import in_parallel
-from wherescape.errors import ApiAnswerInvalid, ApiRateLimited, ApiRefused, ApiUnavailable, DeclarationError
+from wherescape.errors import (
+    ApiAnswerInvalid,
+    ApiOutcomeUnknown,
+    ApiRateLimited,
+    ApiRefused,
+    ApiUnavailable,
+    DeclarationError,
+)
 from wherescape.extraction import Extraction
 from wherescape.rate_limits import Gate, moment_in, requested_wait, server_time, wait_for_quota
 from wherescape.redaction import redact
@@ -33,6 +42,7 @@ MAX_EMPTY_PAGES = 20
 MAX_CONNECTIONS = 100
 LONG_WAIT = 10
 LONGEST_DETAIL = 200
+UNSENT = (ConnectTimeoutError, NewConnectionError)
 RETRIED_STATUSES = (408, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529)
 MESSAGE_KEYS = ("message", "error", "error_description", "errors", "errorMessages")
 ERROR_KEYS = ("error", "errors", "errorMessages")
@@ -43,14 +53,16 @@ class ApiResponse:
     """An answer of an API.
 
     Arguments:
-        body: the parsed JSON.
+        body: the parsed JSON; None for an answer without content.
         headers: the headers; names are found in any case.
         url: the URL that was asked, with its query.
+        status_code: below 300.
     """
 
     body: Json
     headers: Mapping[str, str]
     url: str
+    status_code: int = 200
 
 
 class ApiClient:
@@ -72,7 +84,8 @@ class ApiClient:
             what anyone may see; for an API that does so in place of a 401.
 
     Raises:
-        DeclarationError: a header holds a line end or another character that HTTP forbids.
+        DeclarationError: a header holds a line end or another character that HTTP forbids, or `max_retries` is
+            negative.
     """
 
     def __init__(
@@ -87,6 +100,8 @@ class ApiClient:
         backoff_factor: float = 0.5,
         is_anonymous: Callable[[Mapping[str, str]], bool] = lambda headers: False,
     ) -> None:
+        if max_retries < 0:
+            raise DeclarationError(f"max_retries is {max_retries}; 0 is the least, for no retry.")
         self.base_url = base_url.rstrip("/")
         self.extraction = Extraction()
         """What was read so far: the server's time at the first good answer, requests, waits, pages."""
@@ -99,21 +114,18 @@ class ApiClient:
         self._max_retries = max_retries
         self._max_wait_seconds = max_wait_seconds
         self._gate = Gate(self.extraction)
-        self._retry = _Retry(
-            total=max_retries,
-            allowed_methods=("GET", "POST"),
-            status_forcelist=RETRIED_STATUSES,
-            raise_on_status=False,
-            backoff_factor=backoff_factor,
-            backoff_jitter=backoff_factor,
-        )
-        self._retry.client = self
-        self._session = requests.Session()
-        self._session.headers.update({"Accept": "application/json", **(headers or {})})
-        # Without it, requests would add the login that ~/.netrc holds for the host.
-        self._session.auth = lambda request: request
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(max_retries=self._retry, pool_maxsize=MAX_CONNECTIONS))
+        waits: dict[str, Any] = {
+            "total": max_retries,
+            "allowed_methods": None,
+            "raise_on_status": False,
+            "backoff_factor": backoff_factor,
+            "backoff_jitter": backoff_factor,
+        }
+        self._retry = _Retry(status_forcelist=RETRIED_STATUSES, **waits)
+        self._retry_unsent = _RetryUnsent(status_forcelist=(429,), respect_retry_after_header=False, **waits)
+        self._retry.client = self._retry_unsent.client = self
+        self._session = _session(self._retry, headers or {})
+        self._session_for_unrepeatable = _session(self._retry_unsent, headers or {})
 
     def __enter__(self) -> Self:
         return self
@@ -125,6 +137,7 @@ class ApiClient:
         """Close the connections, and end the waits of other threads."""
         self._gate.close()
         self._session.close()
+        self._session_for_unrepeatable.close()
 
     def get_json(self, path: str, params: Mapping[str, str | int] | None = None) -> ApiResponse:
         """Ask for one document.
@@ -153,6 +166,25 @@ class ApiClient:
         """
         return self._ask("POST", self._url(path), body=body)
 
+    def send_json(self, method: str, path: str, body: Json = None, *, is_repeatable: bool = True) -> ApiResponse:
+        """Change something.
+
+        Arguments:
+            method: POST, PUT, PATCH or DELETE.
+            path: as for `get_json`.
+            body: sent as JSON; nothing is sent for None.
+            is_repeatable: whether doing it twice is the same as doing it once. If not, it is sent again only if it
+                surely was not carried out: without a connection, and after 429.
+
+        Returns:
+            The answer, of which the body is None if it has no content; 202 and 207 are good answers.
+
+        Raises:
+            ApiOutcomeUnknown: it is not repeatable, and whether it was carried out is not known.
+            ApiError: as for `get_json`.
+        """
+        return self._ask(method, self._url(path), body=body, is_change=True, is_repeatable=is_repeatable)
+
     def follow_links(
         self,
         path: str,
@@ -169,14 +201,15 @@ class ApiClient:
         Arguments:
             path: as for `get_json`.
             params: the query of the first page; the links carry it on.
-            paging_header: a header that every page has. A page without it is an error: a proxy that strips the paging
-                headers would otherwise look like the end of the list.
+            paging_header: a header that every page has, and that is empty on the last one. A page without it is an
+                error, and so is one that names a next page in it and no link to it: a proxy that strips headers would
+                otherwise look like the end of the list.
             total_header: a header that tells how many records the list has, on pages that have it; a list that gives
                 fewer is noted in `extraction`.
 
         Raises:
-            ApiAnswerInvalid: a page that is no list of objects or lacks the paging header, a link to a page already
-                read, or empty pages that promise more without end.
+            ApiAnswerInvalid: a page that is no list of objects or lacks the paging header or the link that it
+                promises, a link to a page already read, or empty pages that promise more without end.
             ApiError: as for `get_json`.
         """
         url: str | None = self._url(path)
@@ -202,6 +235,11 @@ class ApiClient:
             url, params = self._next_url(response), None
             if url:
                 guard.check(_place(response.url), url, records)
+            elif response.headers.get(paging_header, "").strip():
+                raise ApiAnswerInvalid(
+                    f"{_place(response.url)} names a next page in the header {paging_header}, but no link to it. Check"
+                    " whether a proxy between here and the API removes the header Link."
+                )
         self.extraction.end_list(path, count, total)
 
     def follow_cursor(
@@ -321,17 +359,26 @@ class ApiClient:
         return urlunsplit((base.scheme, base.netloc, page.path, page.query, ""))
 
     def _ask(
-        self, method: str, url: str, params: Mapping[str, str | int] | None = None, body: Json = None
+        self,
+        method: str,
+        url: str,
+        params: Mapping[str, str | int] | None = None,
+        body: Json = None,
+        *,
+        is_change: bool = False,
+        is_repeatable: bool = True,
     ) -> ApiResponse:
         self._gate.pass_through()
         self.extraction.count_request()
         retry: Retry = self._retry
         while True:
-            response = self._send(method, url, params, body)
+            response = self._send(method, url, params, body, is_repeatable)
             try:
                 content = response.content
                 break
             except requests.RequestException as error:
+                if not is_repeatable:
+                    raise _outcome_unknown(url, f"its answer was cut short ({_root_cause(error)})") from None
                 spent = len(response.raw.retries.history) if response.raw.retries else 0
                 try:
                     retry = retry.new(total=max(0, int(retry.total or 0) - spent))
@@ -342,36 +389,51 @@ class ApiClient:
                         f" ({_root_cause(error)})."
                     ) from None
                 retry.sleep()
-        self._check_status(response, url)
-        answer = ApiResponse(_parse(content, response, url), response.headers, response.url)
+        if not is_repeatable and (response.status_code >= 500 or response.status_code == 408):
+            raise _outcome_unknown(url, f"it answered {response.status_code} {_detail(response)}".rstrip())
+        self._check_status(response, url, is_change)
+        try:
+            parsed = None if is_change and not content else _parse(content, response, url)
+        except ApiAnswerInvalid as error:
+            if not is_repeatable:
+                raise _outcome_unknown(url, str(error)) from None
+            raise
+        answer = ApiResponse(parsed, response.headers, response.url, response.status_code)
         # The Date is that of the answer, to the second below; what it tells may be as old as the request.
         moment = server_time(response.headers)
         self.extraction.answered(moment and (moment - response.elapsed).replace(microsecond=0))
         self._keep_to_quota(response.headers)
         return answer
 
-    def _send(self, method: str, url: str, params: Mapping[str, str | int] | None, body: Json) -> requests.Response:
+    def _send(
+        self, method: str, url: str, params: Mapping[str, str | int] | None, body: Json, is_repeatable: bool
+    ) -> requests.Response:
+        session = self._session if is_repeatable else self._session_for_unrepeatable
         try:
-            return self._session.request(
+            return session.request(
                 method, url, params=params, json=body, timeout=self._timeout, allow_redirects=False, stream=True
             )
         # The causes hold the whole URL with its query, hence `from None`.
         except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema):
             raise ApiUnavailable(f"{_place(url)} is no http or https address. Check the base URL.") from None
         except requests.exceptions.SSLError as error:
+            if not (is_repeatable or _is_unsent(error)):
+                raise _outcome_unknown(url, f"the connection broke ({_root_cause(error)})") from None
             raise ApiUnavailable(
                 f"No safe connection to {_place(url)} ({_root_cause(error)}). Check its certificate; a company's own"
                 " authority is made known with the environment variable REQUESTS_CA_BUNDLE."
             ) from None
         except requests.RequestException as error:
+            if not (is_repeatable or _is_unsent(error)):
+                raise _outcome_unknown(url, f"it did not answer ({_root_cause(error)})") from None
             raise ApiUnavailable(
                 f"{_place(url)} could not be reached {self._attempts()} ({_root_cause(error)}). Check the base URL,"
                 " whether the server is up, and firewall and proxy (HTTPS_PROXY)."
             ) from None
 
-    def _check_status(self, response: requests.Response, url: str) -> None:
+    def _check_status(self, response: requests.Response, url: str, is_change: bool) -> None:
         status = response.status_code
-        if status in (202, 206):
+        if status in (202, 206) and not is_change:
             raise ApiAnswerInvalid(f"{_place(url)} answered {status}: what it gives is not ready, or a part only.")
         if status < 300:
             if self._is_anonymous(response.headers):
@@ -391,11 +453,12 @@ class ApiClient:
         if status == 401:
             raise ApiRefused(f"{answer}. Check {self._credential}: it is wrong, expired or revoked.", status)
         if status == 403:
-            raise ApiRefused(f"{answer}. Check what {self._credential} may read.", status)
+            may = "do" if is_change else "read"
+            raise ApiRefused(f"{answer}. Check what {self._credential} may {may}.", status, _json_of(response))
         if 300 <= status < 400:
             target = _place(urljoin(url, response.headers.get("Location", "")))
             raise ApiRefused(f"{answer}: it has moved to {target}. Correct the base URL.", status)
-        raise ApiRefused(f"{answer}.", status)
+        raise ApiRefused(f"{answer}.", status, _json_of(response))
 
     def _keep_to_quota(self, headers: Mapping[str, str]) -> None:
         """Hold what follows until the quota is renewed; if that is too late, the API may well say so itself."""
@@ -436,6 +499,23 @@ class _Retry(Retry):
 
     def sleep(self, response: BaseHTTPResponse | None = None) -> None:
         self.client._wait_to_repeat(response, self.get_backoff_time())
+
+
+class _RetryUnsent(_Retry):
+    """Repeats only what surely was not carried out."""
+
+    def increment(
+        self,
+        method: str | None = None,
+        url: str | None = None,
+        response: BaseHTTPResponse | None = None,
+        error: Exception | None = None,
+        _pool: ConnectionPool | None = None,
+        _stacktrace: TracebackType | None = None,
+    ) -> Self:
+        if error and not isinstance(error, UNSENT):
+            raise error
+        return super().increment(method, url, response, error, _pool, _stacktrace)
 
 
 class _PagingGuard:
@@ -481,6 +561,27 @@ def _next_link(response: ApiResponse) -> str | None:
             return str(url).strip()
         at = link.end()
     return None
+
+
+def _session(retry: Retry, headers: Mapping[str, str]) -> requests.Session:
+    session = requests.Session()
+    session.headers.update({"Accept": "application/json", **headers})
+    # Without it, requests would add the login that ~/.netrc holds for the host.
+    session.auth = lambda request: request
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(max_retries=retry, pool_maxsize=MAX_CONNECTIONS))
+    return session
+
+
+def _is_unsent(error: requests.RequestException) -> bool:
+    cause: object = error.args[0] if error.args else None
+    return isinstance(cause.reason if isinstance(cause, MaxRetryError) else cause, UNSENT)
+
+
+def _outcome_unknown(url: str, why: str) -> ApiOutcomeUnknown:
+    return ApiOutcomeUnknown(
+        f"Whether {_place(url)} did what it was sent is not known: {why}. Look there before it is sent again."
+    )
 
 
 def _largest(one: int | None, other: int | None) -> int | None:
@@ -564,12 +665,18 @@ def _detail(response: requests.Response) -> str:
     kind = response.headers.get("Content-Type", "")
     if "html" in kind:
         return ""
-    try:
-        text = _message(json.loads(response.content))
-    except ValueError:
-        text = response.text
+    body = _json_of(response)
+    text = response.text if body is None else _message(body)
     text = " ".join(text.split()).removeprefix(f"{response.status_code} ")
     return redact(text)[:LONGEST_DETAIL]
+
+
+def _json_of(response: requests.Response) -> Json:
+    """Return what an error answer holds; None if it is not JSON."""
+    try:
+        return json.loads(response.content)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _message(body: Json) -> str:

@@ -21,6 +21,7 @@ WhereScapeError
 ├── ApiError                    an API did not give what it promises
 │   ├── ApiRefused              401, 403, 404 and other answers that a retry does not mend
 │   ├── ApiUnavailable          no connection, time-outs or 5xx, after all retries
+│   │   └── ApiOutcomeUnknown   a change was sent, and whether it was carried out is not known
 │   ├── ApiRateLimited          429 for longer than the load is willing to wait
 │   └── ApiAnswerInvalid        a body that is cut short, not JSON, or not what was asked for
 └── SandboxError                the stand-in RED server could not do what was asked
@@ -28,6 +29,8 @@ WhereScapeError
 A message names the thing, its value (never a secret) and the next step. A host script that ends with one of these
 reports status -2 to RED, with the message; any other exception reports -3.
 """
+
+from typing import Any
 
 
 class WhereScapeError(Exception):
@@ -119,15 +122,21 @@ class ApiRefused(ApiError):
 
     Attributes:
         status_code: the HTTP status of the answer.
+        body: the JSON of the answer; None if it held none.
     """
 
-    def __init__(self, message: str, status_code: int) -> None:
+    def __init__(self, message: str, status_code: int, body: Any = None) -> None:
         super().__init__(message)
         self.status_code = status_code
+        self.body = body
 
 
 class ApiUnavailable(ApiError):
     """The API could not be reached, timed out, or answered 5xx until the retries were used up."""
+
+
+class ApiOutcomeUnknown(ApiUnavailable):
+    """A change was sent to the API, and whether it was carried out is not known."""
 
 
 class ApiRateLimited(ApiError):
