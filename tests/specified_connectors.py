@@ -108,7 +108,7 @@ def _projects_of(**scope: Any) -> Callable[[str], object]:
 def _since(url: str) -> object:
     moment = datetime(2020, 1, 1, tzinfo=UTC)
     with _gitlab(url) as gitlab:
-        return gitlab.server_time(), gitlab.changed_project_ids(moment), [*gitlab.commits({"id": 1}, "a..b", moment)]
+        return gitlab.server_time(), [*gitlab.commits({"id": 1}, "a..b", moment)]
 
 
 def _page_of_gitlab(request: Request, before: int, body: Json) -> Mapping[str, str]:

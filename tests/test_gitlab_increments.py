@@ -1,16 +1,19 @@
 """What a load of a GitLab table brings after an earlier one: all that is new, whatever its date, and little more."""
 
+import dataclasses
 import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.gitlab_loading import column, create, load
 from tests.gitlab_repository import add_commits, collect_garbage, git, make_repository, reset
+from wherescape.connectors.gitlab.gitlab_known_projects import KnownProjectsFile
 from wherescape.connectors.gitlab.gitlab_tables import TABLES
-from wherescape.errors import ApiRefused, SourceIncomplete
+from wherescape.errors import ApiRefused, DeclarationError, SourceIncomplete
 from wherescape.sandbox.gitlab_server import FORBIDDEN, NOT_FOUND, GitLabServer
 from wherescape.sandbox.red_server import RedServer
 
@@ -18,6 +21,7 @@ MONDAY = datetime(2026, 1, 5, 12, tzinfo=UTC)
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 COMMIT, BRANCH_COMMIT = "load_gitlab_commit", "load_gitlab_branch_commit"
 ISSUE, TAG, BRANCH, PROJECT = "load_gitlab_issue", "load_gitlab_tag", "load_gitlab_branch", "load_gitlab_project"
+WRONG_PROJECTS = ['{"1": {"main": "HEAD"}}', '{"one": {}}', '{"1": null}']
 TRACKED = {"issues": ISSUE, "merge_requests": "load_gitlab_merge_request", "pipelines": "load_gitlab_pipeline"}
 
 
@@ -154,11 +158,15 @@ def test_only_the_default_branch_is_loaded_unless_asked(
     reset(repository, "feature", "main")
     commit_file(repository, "On the feature", MONDAY - DAY, "feature")
     create(clean_red, server, COMMIT)
-    load(clean_red, server, COMMIT)
-    assert "On the feature" not in titles(clean_red)
-    pushed(server, MONDAY + DAY)
+    for day in range(2):
+        server.now = MONDAY + day * DAY
+        load(clean_red, server, COMMIT)
+        assert "On the feature" not in titles(clean_red)
+    # Nothing was pushed since, and yet there is more to load.
     load(clean_red, server, COMMIT, all_branches=True)
-    assert titles(clean_red) == ["On the feature"]
+    assert titles(clean_red) == ["Commit 1", "Commit 2", "Commit 3", "On the feature"]
+    assert load(clean_red, server, COMMIT, all_branches=True).inserted == 0
+    assert load(clean_red, server, COMMIT).inserted == 0
 
 
 def test_a_project_without_activity_is_not_asked(clean_red: RedServer, server: GitLabServer) -> None:
@@ -195,6 +203,21 @@ def test_a_lookback_finds_commits_by_their_date(clean_red: RedServer, server: Gi
     assert titles(clean_red) == ["Some days ago"]
     load(clean_red, server, COMMIT)
     assert titles(clean_red) == ["Commit 1", "Commit 2", "Commit 3", "Some days ago", "Too long ago"]
+
+
+@pytest.mark.parametrize("table", [COMMIT, BRANCH_COMMIT])
+def test_a_quiet_project_is_read_after_loads_that_noted_no_branch(
+    clean_red: RedServer, server: GitLabServer, repository: Path, table: str
+) -> None:
+    create(clean_red, server, table)
+    load(clean_red, server, table, lookback_days=0)
+    commit_file(repository, "Made a month ago", MONDAY - 30 * DAY)
+    pushed(server, MONDAY + HOUR)
+    for day in (1, 2):
+        server.now = MONDAY + day * DAY
+        assert load(clean_red, server, table, lookback_days=0).inserted == 0
+    load(clean_red, server, table)
+    assert "Made a month ago" in titles(clean_red, table)
 
 
 # -------------------------------------------------------------------------------------- what becomes visible later
@@ -263,8 +286,64 @@ def test_a_feature_that_is_switched_on_later_is_loaded_whole(clean_red: RedServe
     assert load(clean_red, server, ISSUE).inserted == 1
 
 
-def files(red: RedServer, table: str) -> list[Path]:
-    folder = red.workdir / "gitlab" / table
+@pytest.mark.parametrize("status", ["scheduled", "started"])
+def test_a_project_that_is_being_imported_is_loaded_whole_afterwards(
+    clean_red: RedServer, server: GitLabServer, status: str
+) -> None:
+    project = server.project(1)
+    project.fields["import_status"] = status
+    create(clean_red, server, ISSUE)
+    load(clean_red, server, ISSUE)
+    added = [project.issues.add(MONDAY - 400 * DAY) for _ in range(3)]
+    project.fields["import_status"] = "finished"
+    server.now = MONDAY + DAY
+    load(clean_red, server, ISSUE)
+    assert column(clean_red, ISSUE, "id") == added
+    assert load(clean_red, server, ISSUE).inserted == 0
+
+
+@pytest.mark.parametrize("table", [ISSUE, COMMIT, PROJECT])
+def test_another_server_is_loaded_in_full(
+    clean_red: RedServer, server: GitLabServer, tmp_path: Path, table: str
+) -> None:
+    server.project(1).issues.add(MONDAY - DAY)
+    create(clean_red, server, table)
+    load(clean_red, server, table)
+    with GitLabServer(make_repository(tmp_path / "other")) as other:
+        other.now = MONDAY + DAY
+        other.project(1).issues.add(MONDAY - 40 * DAY)
+        assert load(clean_red, other, table).inserted == (3 if table == COMMIT else 1)
+        assert load(clean_red, other, table).inserted == 0
+
+
+def test_two_marks_of_one_table_have_files_of_their_own(clean_red: RedServer, server: GitLabServer) -> None:
+    create(clean_red, server, COMMIT)
+    for number, mark in enumerate(["one", "two", "one", "two"]):
+        inserted = load(clean_red, server, COMMIT, high_water_mark=mark).inserted
+        assert inserted == (3 if number < 2 else 0)
+    assert [len(files(clean_red, COMMIT, mark)) for mark in ("one", "two")] == [1, 1]
+
+
+def test_a_load_that_is_killed_once_its_mark_has_moved_is_known(
+    clean_red: RedServer, server: GitLabServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def kill(*arguments: object) -> None:
+        raise Killed
+
+    create(clean_red, server, COMMIT)
+    with monkeypatch.context() as patched:
+        patched.setattr(KnownProjectsFile, "forget_others", kill)
+        with pytest.raises(Killed):
+            load(clean_red, server, COMMIT)
+    assert load(clean_red, server, COMMIT).inserted == 0
+    assert not caplog.records
+
+
+def files(red: RedServer, table: str, mark: str = "") -> list[Path]:
+    folder = red.workdir / "gitlab" / (mark or f"HWM_{table}")
     return sorted(folder.iterdir()) if folder.exists() else []
 
 
@@ -298,7 +377,10 @@ def test_a_file_that_is_lost_is_a_warning_and_the_commits_are_read_whole(
     assert not caplog.records
 
 
-@pytest.mark.parametrize("damage", ["", "[]", '{"1": {"main": "HEAD"}}', '{"one": {}}', '{"1": null}', "\x00"])
+@pytest.mark.parametrize(
+    "damage",
+    ["", "[]", "{}", '{"projects": []}', *(f'{{"projects": {kept}}}' for kept in WRONG_PROJECTS), "\x00"],
+)
 def test_a_file_that_is_damaged_counts_as_lost(
     clean_red: RedServer, server: GitLabServer, caplog: pytest.LogCaptureFixture, damage: str
 ) -> None:
@@ -357,6 +439,39 @@ def test_what_has_changed_since_the_mark_is_loaded(clean_red: RedServer, server:
     assert column(clean_red, table, "id") == sorted([old, new])
 
 
+@pytest.mark.parametrize("ahead", [HOUR, 300 * DAY])
+def test_a_server_whose_clock_is_ahead_loses_nothing(
+    clean_red: RedServer, server: GitLabServer, ahead: timedelta
+) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    create(clean_red, server, ISSUE)
+    server.now = now + ahead
+    load(clean_red, server, ISSUE)
+    assert datetime.fromisoformat(clean_red.read_parameter(f"HWM_{ISSUE}") or "") <= datetime.now(UTC)
+    late = server.project(1).issues.add(now + MINUTE)
+    load(clean_red, server, ISSUE)
+    assert column(clean_red, ISSUE, "id") == [late]
+
+
+def test_a_mark_in_the_future_is_a_warning_and_a_full_load(
+    clean_red: RedServer, server: GitLabServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    issue = server.project(1).issues.add(MONDAY - DAY)
+    create(clean_red, server, ISSUE)
+    clean_red.write_parameter(f"HWM_{ISSUE}", (datetime.now(UTC) + 300 * DAY).isoformat())
+    load(clean_red, server, ISSUE)
+    assert column(clean_red, ISSUE, "id") == [issue]
+    assert "lies in the future" in caplog.text
+    assert (clean_red.read_parameter(f"HWM_{ISSUE}") or "").startswith("2026-01-05T11:59:59")
+
+
+@pytest.mark.parametrize("days", [-1, float("nan"), float("inf"), 1e9])
+def test_a_lookback_that_is_none_is_refused(clean_red: RedServer, server: GitLabServer, days: float) -> None:
+    create(clean_red, server, ISSUE)
+    with pytest.raises(DeclarationError, match="lookback_days is"):
+        load(clean_red, server, ISSUE, lookback_days=days)
+
+
 @pytest.mark.parametrize("kind", TRACKED)
 def test_what_was_changed_shortly_before_the_mark_comes_again(
     clean_red: RedServer, server: GitLabServer, kind: str
@@ -386,24 +501,32 @@ def test_a_changed_merge_request_brings_its_commits(
     assert column(clean_red, table, "merge_request_id") == [one, one]
 
 
-def test_projects_that_have_changed_are_loaded(clean_red: RedServer, server: GitLabServer) -> None:
+@pytest.mark.parametrize("scope", [{}, {"groups": "sandbox"}, {"everything_visible": True}], ids=str)
+def test_projects_that_have_changed_are_loaded(
+    clean_red: RedServer, server: GitLabServer, scope: dict[str, Any]
+) -> None:
     server.add_project(name="second", created_at=MONDAY - DAY)
     create(clean_red, server, PROJECT)
-    assert load(clean_red, server, PROJECT).inserted == 2
+    assert load(clean_red, server, PROJECT, **scope).inserted == 2
     server.now = MONDAY + DAY
     server.add_project(name="third", created_at=MONDAY + HOUR)
     server.project(1).update(MONDAY + HOUR, description="new")
-    load(clean_red, server, PROJECT)
+    load(clean_red, server, PROJECT, **scope)
     assert column(clean_red, PROJECT, "id") == [1, 3]
+    assert load(clean_red, server, PROJECT, **scope).inserted == 0
     load(clean_red, server, PROJECT, full=True)
     assert column(clean_red, PROJECT, "id") == [1, 2, 3]
 
 
-def test_the_projects_of_a_group_are_loaded_in_full(clean_red: RedServer, server: GitLabServer) -> None:
+def test_a_project_whose_group_is_renamed_is_loaded(clean_red: RedServer, server: GitLabServer) -> None:
+    project = server.add_project(name="website", group="sales", created_at=MONDAY - DAY)
     create(clean_red, server, PROJECT)
-    for _ in range(2):
-        load(clean_red, server, PROJECT, groups="sandbox")
-        assert column(clean_red, PROJECT, "id") == [1]
+    load(clean_red, server, PROJECT)
+    server.now = MONDAY + DAY
+    project.group = dataclasses.replace(project.group, path="revenue")
+    assert project.updated_at < MONDAY
+    load(clean_red, server, PROJECT)
+    assert column(clean_red, PROJECT, "path_with_namespace") == ["revenue/website"]
 
 
 @pytest.mark.parametrize("table", [TAG, BRANCH])

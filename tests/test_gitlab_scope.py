@@ -124,15 +124,12 @@ def test_a_project_that_goes_away_meanwhile_hides_no_other_of_its_group(
     assert existing - {gone} <= {*found} <= existing
 
 
-def test_the_projects_that_have_changed(server: GitLabServer) -> None:
-    for number in (1, 2, 3, 4):
-        server.project(number).update(NOON + number * timedelta(hours=1), description="new")
-    with Gitlab(server.token, server.url) as gitlab:
-        assert gitlab.changed_project_ids(NOON + timedelta(hours=2)) == {2, 3}
-    with Gitlab(server.token, server.url, everything_visible=True) as gitlab:
-        assert gitlab.changed_project_ids(NOON + timedelta(hours=2)) == {2, 3, 4}
-    with Gitlab(server.token, server.url, groups="a") as gitlab:
-        assert gitlab.changed_project_ids(NOON) is None
+@pytest.mark.parametrize(
+    "scope", [{"groups": []}, {"projects": ()}, {"groups": ""}, {"projects": ["a", " "]}], ids=str
+)
+def test_a_choice_that_names_none_is_refused(server: GitLabServer, scope: dict[str, Any]) -> None:
+    with pytest.raises(DeclarationError, match="names none"):
+        Gitlab(server.token, server.url, **scope)
 
 
 def test_the_servers_time(server: GitLabServer) -> None:

@@ -14,7 +14,7 @@ from wherescape.connectors.gitlab import gitlab_tables
 from wherescape.connectors.gitlab.gitlab_wrapper import Gitlab
 from wherescape.errors import ApiAnswerInvalid, ApiRefused
 from wherescape.sandbox.gitlab_project import Project
-from wherescape.sandbox.gitlab_server import GitLabServer
+from wherescape.sandbox.gitlab_server import NOT_FOUND, GitLabServer
 from wherescape.sandbox.gitlab_tracker import Items, make_epic, make_milestone, make_user
 from wherescape.testing.api_server import Answer
 
@@ -361,6 +361,25 @@ def test_a_merge_request_that_is_deleted_meanwhile_takes_no_other_along(
     first, second = (project.merge_requests.add(NOON + n * SECOND, commit_ids=[head]) for n in range(2))
     server.after_answer(lambda: project.merge_requests.delete(first), path="merge_requests")
     assert [record["merge_request_id"] for record in read(gitlab, "merge_request_commits")] == [second]
+
+
+def test_a_merge_request_that_answers_404_but_is_there_is_an_error(
+    server: GitLabServer, gitlab: Gitlab, project: Project
+) -> None:
+    project.merge_requests.add(NOON)
+    server.fail_next(NOT_FOUND, path="/commits")
+    with pytest.raises(ApiRefused, match="404"):
+        read(gitlab, "merge_request_commits")
+
+
+def test_what_was_never_updated_is_read_though_the_list_changes(
+    server: GitLabServer, gitlab: Gitlab, project: Project
+) -> None:
+    never = {project.pipelines.add(NOON, updated_at=None) for _ in range(3)}
+    others = [project.pipelines.add(NOON + number * SECOND) for number in range(150)]
+    server.after_answer(lambda: project.pipelines.update(others[-1], NOON + 120 * MINUTE), path="pipelines")
+    found = {record["id"] for record in read(gitlab, "pipelines", until=NOON + 60 * MINUTE)}
+    assert found >= never | {*others[:-1]}
 
 
 def test_a_project_that_is_gone_with_its_merge_requests_is_an_error(

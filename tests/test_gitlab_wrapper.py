@@ -323,14 +323,25 @@ def test_branches_of_all_pages_are_read(
     assert names == sorted(names)
 
 
+@pytest.mark.parametrize("has_keyset", [True, False], ids=["keyset", "older server"])
+@pytest.mark.parametrize("deleted", [1, 100])
+@pytest.mark.parametrize("after", [1, 2, 3])
 def test_a_branch_that_is_deleted_meanwhile_hides_no_other(
-    server: GitLabServer, gitlab: Gitlab, project: Record, tmp_path: Path
+    server: GitLabServer,
+    gitlab: Gitlab,
+    project: Record,
+    tmp_path: Path,
+    has_keyset: bool,
+    deleted: int,
+    after: int,
 ) -> None:
-    make_branches(tmp_path / "varied", 150)
-    repository = tmp_path / "varied"
-    server.after_answer(lambda: git(repository, "branch", "-D", "branch-001"), path="branches")
-    names = {branch["name"] for branch in gitlab.branches(project)}
-    assert {f"branch-{number:03}" for number in range(1, 151)} <= names
+    server.has_branch_keyset = has_keyset
+    make_branches(tmp_path / "varied", 250)
+    repository, name = tmp_path / "varied", f"branch-{deleted:03}"
+    server.after_answer(lambda: git(repository, "branch", "-D", name), path="branches", after=after)
+    names = [branch["name"] for branch in gitlab.branches(project)]
+    assert {f"branch-{number:03}" for number in range(1, 251)} - {name} <= {*names}
+    assert len(names) == len({*names})
 
 
 @pytest.mark.parametrize("resource", ["branches", "tags"])
@@ -371,7 +382,14 @@ def test_a_full_page_without_a_link_is_not_taken_for_the_end(tmp_path: Path) -> 
         url = f"{server.url}/api/v4/projects?membership=true&pagination=keyset&order_by=id&sort=asc&per_page=100"
         page = requests.get(url, headers={"PRIVATE-TOKEN": server.token}, timeout=30)
         server.fail_next(Answer(200, page.text), path="projects")
-        with pytest.raises(ApiAnswerInvalid, match="ended after 100 without a link"):
+        assert [project["id"] for project in gitlab.projects()] == [*range(1, 102)]
+
+
+def test_a_list_of_projects_that_does_not_go_on_is_an_error(tmp_path: Path) -> None:
+    page = json.dumps([{"id": number} for number in range(1, 101)])
+    with GitLabServer() as server, Gitlab(server.token, server.url) as gitlab:
+        server.fail_next(Answer(200, page), path="projects", times=2)
+        with pytest.raises(ApiAnswerInvalid, match="goes on before 100"):
             list(gitlab.projects())
 
 

@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 
 PREFIX = "HWM_"
 STAGED = "_next"
+CLOCKS_MAY_DIFFER = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def next_mark(
     """
     if missing:
         return NextMark(held_because=missing)
-    started = extraction.started if extraction else None
+    started = start_of_reading(mark, extraction)
     if not column:
         unknown = "the source does not tell its time, and the table declares no column to take the mark from"
         return NextMark(started) if started else NextMark(held_because=unknown)
@@ -81,13 +82,24 @@ def next_mark(
     return NextMark(min(max(largest, mark.before or largest), started or mark.read_at))
 
 
+def start_of_reading(mark: HighWaterMark, extraction: Extraction | None) -> datetime | None:
+    """Return the moment up to which a source was read whole, in UTC; None if it does not tell its time.
+
+    It is the source's own time, unless that is ahead of this machine's.
+    """
+    if extraction is None or extraction.started is None:
+        return None
+    return min(extraction.started, mark.read_at.replace(microsecond=0))
+
+
 def read_high_water_mark(
     wherescape: "WhereScape", name: str = "", lookback: timedelta = timedelta(), *, is_staged: bool = False
 ) -> HighWaterMark:
     """Read a high-water mark.
 
-    A parameter that is missing, empty or unreadable means a full load, which is said at INFO. What an earlier run
-    staged and nobody confirmed is dropped: this load reads it again.
+    A parameter that is missing, empty or unreadable means a full load, which is said at INFO; so does a mark that lies
+    in the future, which is a warning. What an earlier run staged and nobody confirmed is dropped: this load reads it
+    again.
 
     Arguments:
         wherescape: gives access to the parameter.
@@ -113,6 +125,14 @@ def read_high_water_mark(
     if is_staged and wherescape.read_parameter(name + STAGED):
         wherescape.write_parameter(name + STAGED, "")
     before = _moment(name, wherescape.read_parameter(name).strip())
+    if before and before > datetime.now(UTC) + CLOCKS_MAY_DIFFER:
+        logger.warning(
+            "The high-water mark %s is %s, which lies in the future: what came before it may be missing, so this is a"
+            " full load.",
+            name,
+            mark_text(before),
+        )
+        before = None
     try:
         since = before - lookback if before else None
     except OverflowError:

@@ -110,9 +110,11 @@ class Operation:
 
     def mistakes_in(self, request: Request) -> Iterator[str]:
         """Tell what in a request the document does not allow."""
+        # Servers in Ruby want the name of a list in a query with brackets, which their documents leave out.
+        query = {name.removesuffix("[]"): value for name, value in request.query.items()}
         known = [parameter["name"] for parameter in self.parameters if parameter["in"] == "query"]
-        yield from (f"the query has no parameter {name}" for name in request.query if name not in known)
-        yield from self._wrong_parameters("query", request.query)
+        yield from (f"the query has no parameter {name}" for name in query if name not in known)
+        yield from self._wrong_parameters("query", query)
         yield from self._wrong_parameters("path", self._path_values(request.path))
         yield from self._wrong_parameters("header", request.headers)
         yield from self._wrong_body(request)

@@ -302,7 +302,9 @@ class GitLabServer(ApiServer):
         return offset_page(self._url(request), parameters, issues, entity, total_limit=self.max_total)
 
     def _list_merge_requests(self, request: Request, project: Project) -> Answer:
-        parameters = self._parameters(request, *TRACKER_FILTERS, "order_by", "sort", "scope", "source_branch")
+        parameters = self._parameters(
+            request, *TRACKER_FILTERS, "order_by", "sort", "scope", "source_branch", "iids[]"
+        )
         _require_feature(project, "merge_requests")
         order_by = parameters.choice("order_by", (*TRACKER_ORDERS, "merged_at"), "created_at")
         found = _ordered(
@@ -464,7 +466,8 @@ def _tracked(items: Items, parameters: Parameters) -> list[Item]:
     found = _within(items, parameters, "updated", attrgetter("updated_at"))
     found = _within(found, parameters, "created", attrgetter("created_at"))
     found = [item for item in found if state in ("all", item.fields.get("state", "opened"))]
-    branch = parameters.text("source_branch")
+    branch, iid = parameters.text("source_branch"), parameters.text("iids[]")
+    found = [item for item in found if iid in ("", str(item.iid))]
     return [item for item in found if branch in ("", items.entity(item).get("source_branch"))]
 
 

@@ -1,9 +1,12 @@
 """What a load reads of a GitLab server: everything, or what has come since an earlier load."""
 
+import hashlib
+import json
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 from wherescape.api_client import Record
+from wherescape.connectors.gitlab.gitlab_known_projects import Heads, KnownProjects
 from wherescape.connectors.gitlab.gitlab_tables import (
     BRANCH_COMMITS,
     BRANCHES,
@@ -16,9 +19,12 @@ from wherescape.connectors.gitlab.gitlab_tables import (
     TAGS,
 )
 from wherescape.connectors.gitlab.gitlab_wrapper import Gitlab, has_feature
-from wherescape.connectors.gitlab.known_projects import Heads, KnownProjects
 from wherescape.errors import ApiRefused
 
+# GitLab, "Project import and export", `import_status`.
+BEING_IMPORTED = ("scheduled", "started")
+ROW = "row"
+"""In place of a branch: what the row of a project was like."""
 # GitLab notes an activity only if the last one is an hour old (Event::RESET_PROJECT_ACTIVITY_INTERVAL).
 ACTIVITY_IS_NOTED_WITHIN = timedelta(hours=2)
 
@@ -41,8 +47,9 @@ class Increment:
         gitlab: what is read.
         kind: of a load table.
         since: aware; when the earlier load began. None for all that exists.
-        known: the projects that the earlier load had, and where their branches were. A project that is not among them
-            is read whole. None if that is not known: all of them then count as known, and no branch.
+        known: the projects that the earlier load had, and where their branches were or what their rows were like. A
+            project that is not among them is read whole. None if that is not known: all of them then count as known,
+            and no branch.
         by_date: read commits by their date from `since` on, rather than by what the branches had before.
         all_branches: read the commits of all branches rather than the default one.
         comes_again: leave out what changes while it is read, since the next load has it.
@@ -81,10 +88,10 @@ class Increment:
         return self._gitlab.of_projects(self._gitlab.projects(), self._of_project, what)
 
     def _changed_projects(self) -> Iterator[Record]:
-        changed = self._gitlab.changed_project_ids(self._since) if self._since else None
         for project in self._gitlab.projects():
-            self.loaded[project["id"]] = {}
-            if changed is None or project["id"] in changed or self._since_for(project) is None:
+            now = _digest(project)
+            self.loaded[project["id"]] = {ROW: now}
+            if self._heads_before(project).get(ROW) != now:
                 yield project
 
     def _of_project(self, project: Record) -> Iterator[Record]:
@@ -106,6 +113,9 @@ class Increment:
         }
         yield from read[self._kind](project)
         self.loaded.setdefault(project["id"], {})
+        if project.get("import_status") in BEING_IMPORTED:
+            # What is imported keeps its old times.
+            del self.loaded[project["id"]]
 
     def _tracked(
         self, read: Callable[[Record, datetime | None, datetime | None], Iterator[Record]]
@@ -198,4 +208,14 @@ class Increment:
         """Tell whether nothing was pushed to a project since the earlier load."""
         since = self._since_for(project)
         active = str(project.get("last_activity_at") or "")
+        if self._kind in (COMMITS.kind, BRANCH_COMMITS.kind) and not (
+            self._by_date or self._heads_before(project) or project.get("empty_repo")
+        ):
+            return False
         return bool(since and active and datetime.fromisoformat(active) < since - ACTIVITY_IS_NOTED_WITHIN)
+
+
+def _digest(project: Record) -> str:
+    """Return a short form of a project's row. Its own time of a change stands still when its group is renamed."""
+    row = {column.name: project.get(column.name) for column in PROJECTS.columns}
+    return hashlib.sha256(json.dumps(row, sort_keys=True, default=str).encode()).hexdigest()

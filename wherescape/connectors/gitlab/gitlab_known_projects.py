@@ -5,13 +5,18 @@ is older than the mark.
 """
 
 import json
+import logging
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any
+from typing import Any, NamedTuple
+
+from wherescape import WhereScape
+from wherescape.errors import EnvironmentVariableError
+from wherescape.high_water_mark import HighWaterMark
 
 Heads = Mapping[str, str]
 """The SHA that each branch of a project was at."""
@@ -20,53 +25,106 @@ KnownProjects = Mapping[int, Heads]
 
 _SHA = re.compile(r"[0-9a-f]{40,64}")
 
+logger = logging.getLogger(__name__)
 
-def read_known_projects(folder: Path, mark: datetime) -> dict[int, Heads] | None:
-    """Return the projects that belong to a mark; None if they are not known, or what is kept is damaged.
+
+class Found(NamedTuple):
+    """What is known of an earlier load.
 
     Arguments:
-        folder: that of the load table.
-        mark: aware; where the load starts from.
+        projects: those that it had; None if that is not known.
+        other: what it read otherwise than this one, in words, so that it tells nothing; empty if nothing.
     """
+
+    projects: KnownProjects | None = None
+    other: str = ""
+
+
+class KnownProjectsFile:
+    """The files of one mark in the work directory, one for each moment that it may stand at.
+
+    Arguments:
+        wherescape: gives the work directory; without one nothing is kept.
+        mark: as it was read.
+        server: the address that is read.
+        all_branches: whether the commits of all branches are read.
+    """
+
+    def __init__(self, wherescape: WhereScape, mark: HighWaterMark, server: str, all_branches: bool) -> None:
+        self._folder = _folder(wherescape, mark.name)
+        self._mark = mark
+        self._source = {"server": server, "all_branches": all_branches}
+
+    @property
+    def place(self) -> str:
+        """Where the files are, in words."""
+        return str(self._folder or "WSL_WORKDIR")
+
+    def read(self, moment: datetime) -> Found:
+        """Return the projects that belong to a mark; none are known if what is kept is damaged.
+
+        Arguments:
+            moment: aware; where the load starts from.
+        """
+        try:
+            kept: Any = json.loads(self._file(moment).read_text(encoding="utf-8")) if self._folder else None
+        except (OSError, ValueError):
+            return Found()
+        projects = kept.get("projects") if isinstance(kept, dict) else None
+        if not isinstance(projects, dict) or not all(_is_project(*item) for item in projects.items()):
+            return Found()
+        if kept.get("server") != self._source["server"]:
+            return Found(other="with another server")
+        if self._source["all_branches"] and not kept.get("all_branches"):
+            return Found(other="with the default branches only")
+        return Found({int(number): heads for number, heads in projects.items()})
+
+    def write(self, moment: datetime, projects: KnownProjects) -> None:
+        """Keep the projects that belong to a mark, whole or not at all; a warning says so if they cannot be kept.
+
+        Arguments:
+            moment: aware; where the next load is to start from.
+            projects: those that were loaded up to it.
+        """
+        if not self._folder:
+            return
+        text = json.dumps({**self._source, "projects": {str(number): heads for number, heads in projects.items()}})
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with NamedTemporaryFile("w", dir=self._folder, suffix=".tmp", encoding="utf-8", delete=False) as file:
+                file.write(text)
+            os.replace(file.name, self._file(moment))
+        except OSError as error:
+            logger.warning(
+                "The projects that were loaded cannot be kept in %s (%s), so the next load does not know them.",
+                self._folder,
+                error.strerror,
+            )
+
+    def forget_others(self, moment: datetime | None) -> None:
+        """Remove what belongs to marks that no load starts from any more.
+
+        Arguments:
+            moment: where the mark has moved to; None if it has not. While it is only staged, the one in force stays.
+        """
+        before = self._mark.before if self._mark.is_staged or moment is None else None
+        kept = {self._file(needed) for needed in (moment, before) if needed}
+        for path in self._folder.glob("*") if self._folder and self._folder.is_dir() else ():
+            if path not in kept and path.suffix in (".json", ".tmp"):
+                path.unlink(missing_ok=True)
+
+    def _file(self, moment: datetime) -> Path:
+        # Without colons, which Windows forbids.
+        return (self._folder or Path()) / moment.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ.json")
+
+
+def _folder(wherescape: WhereScape, name: str) -> Path | None:
     try:
-        found = json.loads(_file(folder, mark).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        workdir = wherescape.workdir
+    except EnvironmentVariableError:
         return None
-    if not isinstance(found, dict) or not all(_is_project(*item) for item in found.items()):
-        return None
-    return {int(number): heads for number, heads in found.items()}
-
-
-def write_known_projects(folder: Path, mark: datetime, projects: KnownProjects, *, keep: datetime | None) -> None:
-    """Keep the projects that belong to a mark, whole or not at all, and forget those of other marks.
-
-    Arguments:
-        folder: that of the load table; made if it is missing.
-        mark: aware; where the next load starts from.
-        projects: those that were loaded up to it.
-        keep: another mark whose projects are still needed, while this one is only staged.
-
-    Raises:
-        OSError: they cannot be kept.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    path = _file(folder, mark)
-    text = json.dumps({str(number): heads for number, heads in projects.items()})
-    with NamedTemporaryFile("w", dir=folder, suffix=".tmp", encoding="utf-8", delete=False) as file:
-        file.write(text)
-    os.replace(file.name, path)
-    _remove_others(folder, {path, _file(folder, keep)} if keep else {path})
-
-
-def _remove_others(folder: Path, kept: Collection[Path]) -> None:
-    for path in folder.iterdir():
-        if path not in kept and path.suffix in (".json", ".tmp"):
-            path.unlink(missing_ok=True)
-
-
-def _file(folder: Path, mark: datetime) -> Path:
-    # Without colons, which Windows forbids.
-    return folder / mark.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ.json")
+    # What Windows allows in the name of a folder.
+    return workdir / "gitlab" / re.sub(r"[^\w.-]", "_", name)
 
 
 def _is_project(number: str, heads: Any) -> bool:

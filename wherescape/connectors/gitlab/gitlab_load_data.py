@@ -1,12 +1,11 @@
 """Loads a GitLab load table."""
 
 import logging
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from wherescape import WhereScape
+from wherescape.api_client import Record
 from wherescape.connectors.gitlab.gitlab_connection import connect
 from wherescape.connectors.gitlab.gitlab_high_water_mark import (
     HIGH_WATER_MARK,
@@ -15,11 +14,11 @@ from wherescape.connectors.gitlab.gitlab_high_water_mark import (
     stages_marks,
 )
 from wherescape.connectors.gitlab.gitlab_increment import Increment
+from wherescape.connectors.gitlab.gitlab_known_projects import KnownProjects, KnownProjectsFile
 from wherescape.connectors.gitlab.gitlab_tables import BRANCHES, PROJECTS, TABLES, TAGS
 from wherescape.connectors.gitlab.gitlab_wrapper import Gitlab
-from wherescape.connectors.gitlab.known_projects import KnownProjects, read_known_projects, write_known_projects
-from wherescape.errors import DeclarationError, EnvironmentVariableError
-from wherescape.high_water_mark import HighWaterMark
+from wherescape.errors import DeclarationError
+from wherescape.high_water_mark import HighWaterMark, start_of_reading
 from wherescape.load_task import LoadResult
 from wherescape.tables import Table, find_table, with_key_only, with_legacy_names
 
@@ -33,6 +32,7 @@ __all__ = [
 
 # Transactions that end late, replicas that lag, and clocks that differ.
 OVERLAP = timedelta(minutes=5)
+LONGEST_LOOKBACK_DAYS = 36_500
 
 logger = logging.getLogger(__name__)
 
@@ -41,8 +41,8 @@ def gitlab_load_data(
     is_legacy: bool = False,
     wherescape: WhereScape | None = None,
     *,
-    groups: Sequence[str | int] | str | int = (),
-    projects: Sequence[str | int] | str | int = (),
+    groups: Sequence[str | int] | str | int | None = None,
+    projects: Sequence[str | int] | str | int | None = None,
     everything_visible: bool = False,
     full: bool = False,
     keys_only: bool = False,
@@ -86,7 +86,7 @@ def gitlab_load_data(
 
     Raises:
         UnknownTableKind: the load table's name contains no kind of data that GitLab has.
-        DeclarationError: the arguments exclude each other, or the mark is one that it cannot be.
+        DeclarationError: the arguments exclude each other, or one of them is what it cannot be.
         EnvironmentVariableError: the server's address or the access token is missing.
         ApiError: GitLab could not be read to the end; the load table is as it was.
         SourceIncomplete: with `keys_only`, a project could not be read; nothing was loaded.
@@ -99,6 +99,8 @@ def gitlab_load_data(
             f"The parameter {HIGH_WATER_MARK} belongs to the job and cannot be the mark of a table. Leave"
             f" high_water_mark out, and copy its value to HWM_{wherescape.table} if the load is to start from there."
         )
+    if lookback_days is not None and not 0 <= lookback_days <= LONGEST_LOOKBACK_DAYS:
+        raise DeclarationError(f"lookback_days is {lookback_days}; it may be 0 to {LONGEST_LOOKBACK_DAYS:,}.")
     gitlab = connect(
         wherescape,
         groups=groups,
@@ -116,20 +118,19 @@ def gitlab_load_data(
             lookback=OVERLAP + timedelta(days=lookback_days or 0),
             staged=stages_marks(wherescape) if staged_mark is None else staged_mark,
         )
-        folder = _folder(wherescape)
-        since, known = (None, None) if full else _earlier_load(mark, folder, table)
+        file = KnownProjectsFile(wherescape, mark, gitlab.url, all_branches)
+        since, known = (None, None) if full else _earlier_load(mark, file, table)
         increment = Increment(
             gitlab, table.kind, since=since, known=known, by_date=lookback_days is not None, all_branches=all_branches
         )
         result = wherescape.load(
             with_legacy_names(table) if is_legacy else table,
-            increment.records(),
+            _then_keep(increment, gitlab, mark, file),
             extraction=gitlab.extraction,
             mark=mark,
             allow_skipped=allow_skipped,
         )
-    if folder and result.mark and result.mark != mark.before:
-        _keep(folder, mark, result.mark, increment.loaded)
+    file.forget_others(result.mark)
     return result
 
 
@@ -150,15 +151,18 @@ def _load_keys(
 
 
 def _earlier_load(
-    mark: HighWaterMark, folder: Path | None, table: Table
+    mark: HighWaterMark, file: KnownProjectsFile, table: Table
 ) -> tuple[datetime | None, KnownProjects | None]:
     """Return since when to read, and the projects that were loaded up to then; None for all, and if not known."""
     if mark.before is None or mark.since is None:
         return None, None
-    known = read_known_projects(folder, mark.before) if folder else None
-    if known is not None:
-        return mark.since, known
-    unknown = f"Which projects were loaded up to the mark {mark.name} is not to be found in {folder or 'WSL_WORKDIR'}"
+    found = file.read(mark.before)
+    if found.other:
+        logger.info("The mark %s was reached %s: full load.", mark.name, found.other)
+        return None, None
+    if found.projects is not None:
+        return mark.since, found.projects
+    unknown = f"Which projects were loaded up to the mark {mark.name} is not to be found in {file.place}"
     if table in (PROJECTS, BRANCHES, TAGS):
         logger.info("%s: full load.", unknown)
         return None, None
@@ -170,21 +174,9 @@ def _earlier_load(
     return mark.since, None
 
 
-def _folder(wherescape: WhereScape) -> Path | None:
-    try:
-        workdir = wherescape.workdir
-    except EnvironmentVariableError:
-        return None
-    # What Windows allows in the name of a folder.
-    return workdir / "gitlab" / re.sub(r"[^\w.-]", "_", wherescape.table)
-
-
-def _keep(folder: Path, mark: HighWaterMark, moved_to: datetime, projects: KnownProjects) -> None:
-    try:
-        write_known_projects(folder, moved_to, projects, keep=mark.before if mark.is_staged else None)
-    except OSError as error:
-        logger.warning(
-            "The projects that were loaded cannot be kept in %s (%s), so the next load does not know them.",
-            folder,
-            error.strerror,
-        )
+def _then_keep(increment: Increment, gitlab: Gitlab, mark: HighWaterMark, file: KnownProjectsFile) -> Iterator[Record]:
+    """Pass the records on, and keep the projects that they were of before the mark moves there."""
+    yield from increment.records()
+    moment = start_of_reading(mark, gitlab.extraction)
+    if moment:
+        file.write(moment, increment.loaded)

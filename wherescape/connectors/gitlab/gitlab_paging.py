@@ -36,7 +36,7 @@ def read_by_update_time(
     Raises:
         ApiError: the list could not be read to its end.
     """
-    given: set[int] = set()
+    given: set[int | str] = set()
     after = since
     while True:
         pages = client.follow_links(path, _changed(after=after), paging_header=PAGING_HEADER)
@@ -44,8 +44,10 @@ def read_by_update_time(
         last = max(_moments(page), default=None)
         yield from _new(page, given, until)
         if until and last and last > until:
-            return
+            break
         if len(page) < PAGE_SIZE and next(pages, None) is None:
+            if after is None:
+                return
             break
         if last and (after is None or last - MILLISECOND > after):
             after = last - MILLISECOND
@@ -56,11 +58,11 @@ def read_by_update_time(
         if last is None:
             break
         after = last + MILLISECOND
-    if since is None and after is not None:
+    if since is None:
         yield from _new(_never_updated(client, path), given, until)
 
 
-def read_until_settled(client: ApiClient, path: str, params: Params) -> Iterator[Record]:
+def read_until_settled(client: ApiClient, path: str, params: Params, key: str = "id") -> Iterator[Record]:
     """Read a list by page numbers, again and again until two readings agree; each record comes once.
 
     A reading that misses a record has read another one that then left the list and is not in the next reading.
@@ -70,20 +72,21 @@ def read_until_settled(client: ApiClient, path: str, params: Params) -> Iterator
         client: gives the pages.
         path: of the list.
         params: the query.
+        key: the field that tells the records apart.
 
     Raises:
         ApiAnswerInvalid: no two readings agreed.
         ApiError: the list could not be read to its end.
     """
-    given: set[int] = set()
-    before: set[int] | None = None
+    given: set[int | str] = set()
+    before: set[int | str] | None = None
     for _ in range(MAX_READINGS):
-        now: set[int] = set()
+        now: set[int | str] = set()
         count = 0
         for page in client.follow_links(path, {**params, "per_page": PAGE_SIZE}, paging_header=PAGING_HEADER):
             count += 1
-            now.update(record["id"] for record in page)
-            yield from _new(page, given)
+            now.update(record[key] for record in page)
+            yield from _new(page, given, key=key)
         if count == 1 or now == before:
             return
         before = now
@@ -117,11 +120,13 @@ def _never_updated(client: ApiClient, path: str) -> Iterator[Record]:
             return
 
 
-def _new(records: Iterable[Record], given: set[int], until: datetime | None = None) -> Iterator[Record]:
+def _new(
+    records: Iterable[Record], given: set[int | str], until: datetime | None = None, key: str = "id"
+) -> Iterator[Record]:
     for record in records:
-        if record["id"] in given or (until and (moment := _updated_at(record)) and moment > until):
+        if record[key] in given or (until and (moment := _updated_at(record)) and moment > until):
             continue
-        given.add(record["id"])
+        given.add(record[key])
         yield record
 
 

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlsplit
 
 from wherescape.api_client import ApiClient, Record
 from wherescape.connectors.gitlab.gitlab_paging import (
+    MAX_READINGS,
     PAGE_SIZE,
     PAGING_HEADER,
     moment_text,
@@ -55,8 +56,8 @@ class Gitlab:
         workers: how many projects are read at once.
 
     Raises:
-        DeclarationError: the address is not http or https, the token holds what no token has, or more than one choice
-            of projects is given.
+        DeclarationError: the address is not http or https, the token holds what no token has, more than one choice of
+            projects is given, or one that names none.
     """
 
     def __init__(
@@ -64,8 +65,8 @@ class Gitlab:
         access_token: str,
         base_url: str,
         *,
-        groups: Names | str | int = (),
-        projects: Names | str | int = (),
+        groups: Names | str | int | None = None,
+        projects: Names | str | int | None = None,
         everything_visible: bool = False,
         credential: str = "the access token",
         max_retries: int = 6,
@@ -74,7 +75,7 @@ class Gitlab:
     ) -> None:
         access_token = access_token.strip()
         add_secret(access_token)
-        self._groups, self._projects = _names(groups), _names(projects)
+        self._groups, self._projects = _names("groups", groups), _names("projects", projects)
         self._everything_visible = everything_visible
         if bool(self._groups) + bool(self._projects) + everything_visible > 1:
             raise DeclarationError("Choose the projects of GitLab by one of groups, projects and everything_visible.")
@@ -92,6 +93,11 @@ class Gitlab:
 
     def __exit__(self, *exception: object) -> None:
         self._client.close()
+
+    @property
+    def url(self) -> str:
+        """The address of the server's API."""
+        return self._client.base_url
 
     @property
     def extraction(self) -> Extraction:
@@ -131,22 +137,6 @@ class Gitlab:
             logger.warning("There is no project of the %s, so nothing is read: check the token.", whose)
             self.extraction.skip("all projects", f"there is none of the {whose}")
 
-    def changed_project_ids(self, since: datetime) -> set[int] | None:
-        """Return the ids of the projects that themselves have changed; None if GitLab cannot tell for this choice.
-
-        Source: GitLab 15.10, "List all projects", `updated_after`. Stars, forks and issues change no project.
-
-        Arguments:
-            since: aware.
-
-        Raises:
-            ApiError: the list could not be read to its end.
-        """
-        if self._projects or self._groups:
-            return None
-        params = {"order_by": "updated_at", "sort": "asc", "updated_after": moment_text(since)}
-        return {project["id"] for project in read_until_settled(self._client, "projects", {**self._scope(), **params})}
-
     def of_projects(
         self, projects: Iterable[Record], read: Callable[[Record], Iterable[Record]], what: str
     ) -> Iterator[Record]:
@@ -166,20 +156,21 @@ class Gitlab:
         """
         return self._client.read_parents(projects, read, name=_path_of, what=what, workers=self._workers)
 
-    def _scope(self) -> dict[str, str | int]:
-        return {} if self._everything_visible else {"membership": "true"}
-
     def _listed_projects(self) -> Iterator[Record]:
         """Source: GitLab, "List all projects"; keyset paging has no upper limit and loses nothing that stays."""
-        params = {**self._scope(), "pagination": "keyset", "order_by": "id", "sort": "asc"}
+        scope: dict[str, str | int] = {} if self._everything_visible else {"membership": "true"}
+        params = {**scope, "pagination": "keyset", "order_by": "id", "sort": "asc", "per_page": PAGE_SIZE}
         page: list[Record] = []
-        count = 0
-        for page in self._client.follow_links("projects", {**params, "per_page": PAGE_SIZE}):
-            count += len(page)
-            yield from page
-        # Keyset pages have no header but Link, and a proxy that removes it would end the list here.
-        if len(page) == PAGE_SIZE:
-            self._require_end("projects", {**params, "per_page": 1, "id_after": page[-1]["id"]}, count)
+        while True:
+            last = page[-1]["id"] if page else 0
+            bound = {"id_after": last} if last else {}
+            for page in self._client.follow_links("projects", {**params, **bound}):
+                yield from page
+            # Keyset pages have no header but Link, and a proxy that removes it would end the list here.
+            if len(page) < PAGE_SIZE:
+                break
+            if page[-1]["id"] <= last:
+                raise ApiAnswerInvalid(f"GitLab's list of projects goes on before {last}, where it had come to.")
 
     def _projects_of_groups(self) -> Iterator[Record]:
         """Source: GitLab, "List a group's projects", which has no keyset paging."""
@@ -261,14 +252,8 @@ class Gitlab:
 
     def _has_merge_request(self, project_id: int, iid: int) -> bool:
         """Tell whether a merge request is still there; raises ApiRefused if its project is not."""
-        self._client.get_json(f"projects/{project_id}")
-        try:
-            self._client.get_json(f"projects/{project_id}/merge_requests/{iid}")
-        except ApiRefused as error:
-            if error.status_code != 404:
-                raise
-            return False
-        return True
+        pages = self._client.follow_links(f"projects/{project_id}/merge_requests", {"iids[]": iid})
+        return any(page for page in pages)
 
     def _tracked(
         self, project: Record, resource: str, since: datetime | None, until: datetime | None
@@ -348,17 +333,37 @@ class Gitlab:
         if not has_feature(project, "repository"):
             return
         path = f"projects/{project['id']}/repository/{resource}"
-        params: dict[str, str | int] = {**order, "per_page": PAGE_SIZE}
-        count = 0
-        page: list[Record] = []
-        before: set[str] = set()
+        given: set[str] = set()
         with _empty_repository_allowed(project):
-            for page in self._client.follow_links(path, {**params, "pagination": "keyset"}, total_header="X-Total"):
-                count += 1
-                yield from (record for record in page if record["name"] not in before)
-                before = {record["name"] for record in page}
-        if len(page) == PAGE_SIZE:
-            self._require_end(path, {**params, "page": count + 1}, count * PAGE_SIZE)
+            for reading in range(MAX_READINGS):
+                try:
+                    for record in self._references_by_keyset(path, order):
+                        if record["name"] not in given:
+                            given.add(record["name"])
+                            yield record
+                    return
+                except ApiRefused as error:
+                    # The one that the last page ended with was deleted meanwhile.
+                    if error.status_code != 422 or not given or reading == MAX_READINGS - 1:
+                        raise
+
+    def _references_by_keyset(self, path: str, order: Mapping[str, str]) -> Iterator[Record]:
+        keyset: dict[str, str | int] = {**order, "per_page": PAGE_SIZE, "pagination": "keyset"}
+        is_full = False
+        count = 0
+        for page in self._client.follow_links(path, keyset, total_header="X-Total"):
+            if count == 1 and is_full and not self._has_keyset(path, keyset):
+                yield from read_until_settled(self._client, path, order, key="name")
+                return
+            count += 1
+            is_full = len(page) == PAGE_SIZE
+            yield from page
+        if is_full:
+            self._require_end(path, {**order, "per_page": PAGE_SIZE, "page": count + 1}, count * PAGE_SIZE)
+
+    def _has_keyset(self, path: str, keyset: Mapping[str, str | int]) -> bool:
+        """Tell whether the server pages a list by keyset; one that cannot passes over that it was asked to."""
+        return PAGING_HEADER not in self._client.get_json(path, {**keyset, "per_page": 1}).headers
 
     def _commits(self, path: str, params: Mapping[str, str]) -> Iterator[Record]:
         pages = self._client.follow_links(
@@ -397,8 +402,14 @@ _SETTINGS = {
 }
 
 
-def _names(names: Names | str | int) -> tuple[str | int, ...]:
-    return (names,) if isinstance(names, (str, int)) else tuple(names)
+def _names(what: str, names: Names | str | int | None) -> tuple[str | int, ...]:
+    found = () if names is None else (names,) if isinstance(names, (str, int)) else tuple(names)
+    if names is not None and not (found and all(str(name).strip() for name in found)):
+        raise DeclarationError(
+            f"{what}={names!r} names none. Name the {what} of GitLab to read, or leave {what} out for all projects"
+            " that the access token's owner is a member of."
+        )
+    return found
 
 
 def _in_path(name: str | int) -> str:
