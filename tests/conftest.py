@@ -1,12 +1,10 @@
-"""What the tests share: one stand-in RED server for the whole session."""
+"""How the tests run; their stand-in RED server comes from the plugin in `wherescape.testing`."""
 
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 
 import pytest
 from hypothesis import settings
-
-from wherescape.sandbox import RedServer
 
 
 def pytest_configure() -> None:
@@ -23,17 +21,3 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     report = yield
     report.sections = [(name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections]
     return report
-
-
-@pytest.fixture(scope="session")
-def red() -> Iterator[RedServer]:
-    """The stand-in RED server; rows that other tests left may be in it."""
-    with RedServer() as server:
-        yield server
-
-
-@pytest.fixture
-def clean_red(red: RedServer) -> RedServer:
-    """The stand-in RED server, as empty as after its start."""
-    red.reset()
-    return red

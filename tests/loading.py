@@ -10,6 +10,7 @@ from wherescape import Column, Table, WhereScape
 from wherescape.column_types import DataType
 from wherescape.sandbox.red_server import RedServer
 from wherescape.tables import Mask
+from wherescape.testing.contract import texts_of_red as texts_of_red
 
 LOAD_TABLE = "load_item"
 TYPES: tuple[DataType, ...] = get_args(DataType)
@@ -87,15 +88,3 @@ def run_report(wherescape: WhereScape) -> dict[str, Any]:
 
 def _refuse(constant: str) -> None:
     raise AssertionError(f"{constant} is not JSON")
-
-
-def texts_of_red(red: RedServer) -> dict[str, str]:
-    """Return all that a run left outside the warehouse: the files of the work folder, and RED's log rows."""
-    files = {
-        str(path): path.read_bytes().decode("utf-8", "replace") for path in red.workdir.rglob("*") if path.is_file()
-    }
-    logs = {
-        table: "\n".join(row[0] for row in red.query_repository(f"SELECT CAST(log AS text) FROM red.{table} AS log"))
-        for table in ("ws_wrk_audit_log", "ws_wrk_error_log", "ws_wrk_task_run")
-    }
-    return files | logs

@@ -169,6 +169,14 @@ def with_legacy_names(table: Table) -> Table:
     )
 
 
+def with_hashes(table: Table, suffixes: tuple[str, ...]) -> Table:
+    """Return a declaration that stores a keyed hash of the columns whose source ends with one of the suffixes."""
+    columns = (
+        replace(column, mask="hash") if column.source.endswith(suffixes) else column for column in table.columns
+    )
+    return replace(table, columns=tuple(columns))
+
+
 def with_key_only(table: Table) -> Table:
     """Return a declaration of the key's columns alone, for a load of what exists at the source.
 

@@ -102,6 +102,8 @@ class ApiServer(ABC):
         """What the client did that the contract forbids; clear it after a test of that."""
         self.lock = threading.RLock()
         """Held while an answer is made; hold it to change several things at once."""
+        self.rewrite: Callable[[Request, Answer], Answer] = lambda request, answer: answer
+        """Changes true answers before they are sent."""
         self._faults: list[_Fault] = []
         self._hooks: list[_Hook] = []
         self._server: _LoopbackServer | None = None
@@ -157,6 +159,11 @@ class ApiServer(ABC):
         with self.lock:
             self._faults.append(_Fault(answer, path, after, times))
 
+    def mend(self) -> None:
+        """Forget the faults that `fail_next` asked for and that have not come."""
+        with self.lock:
+            self._faults.clear()
+
     def after_answer(self, action: Callable[[], object], *, path: str = "", after: int = 0) -> None:
         """Run something once an answer is made and before it is sent, such as a change between two pages.
 
@@ -180,7 +187,7 @@ class ApiServer(ABC):
             if fault := self._take_fault(request.path):
                 return fault
             try:
-                answer = self._made(request)
+                answer = self.rewrite(request, self._made(request))
                 self._run_hooks(request.path)
             except Exception as error:
                 # It would look like a broken connection, which a client repeats.

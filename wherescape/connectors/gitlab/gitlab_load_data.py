@@ -15,12 +15,13 @@ from wherescape.connectors.gitlab.gitlab_high_water_mark import (
 )
 from wherescape.connectors.gitlab.gitlab_increment import Increment
 from wherescape.connectors.gitlab.gitlab_known_projects import KnownProjects, KnownProjectsFile
-from wherescape.connectors.gitlab.gitlab_tables import BRANCHES, PROJECTS, TABLES, TAGS
+from wherescape.connectors.gitlab.gitlab_records import without_names
+from wherescape.connectors.gitlab.gitlab_tables import BRANCHES, PERSON_SUFFIXES, PROJECTS, TABLES, TAGS
 from wherescape.connectors.gitlab.gitlab_wrapper import Gitlab
 from wherescape.errors import DeclarationError
 from wherescape.high_water_mark import HighWaterMark, start_of_reading
 from wherescape.load_task import LoadResult
-from wherescape.tables import Table, find_table, with_key_only, with_legacy_names
+from wherescape.tables import Table, find_table, with_hashes, with_key_only, with_legacy_names
 
 __all__ = [
     "HIGH_WATER_MARK",
@@ -48,6 +49,7 @@ def gitlab_load_data(
     keys_only: bool = False,
     lookback_days: float | None = None,
     all_branches: bool = False,
+    mask_persons: bool = False,
     high_water_mark: str = "",
     staged_mark: bool | None = None,
     allow_skipped: bool = False,
@@ -76,6 +78,7 @@ def gitlab_load_data(
             what their branches had before, so that one which was pushed later than that many days after it was made is
             not found.
         all_branches: load the commits of all branches rather than the default one.
+        mask_persons: store a hash of names and e-mail addresses, and leave names out of lists; user ids stay.
         high_water_mark: the RED parameter that keeps the mark; `HWM_` and the load table's name when left out.
         staged_mark: keep the next mark under `{name}_next` until the last task of the job confirms it. Left out, it is
             what this run of the job began with: `gitlab_next_high_water_mark` or not.
@@ -123,9 +126,12 @@ def gitlab_load_data(
         increment = Increment(
             gitlab, table.kind, since=since, known=known, by_date=lookback_days is not None, all_branches=all_branches
         )
+        records = _then_keep(increment, gitlab, mark, file)
+        if mask_persons:
+            table, records = with_hashes(table, PERSON_SUFFIXES), map(without_names, records)
         result = wherescape.load(
             with_legacy_names(table) if is_legacy else table,
-            _then_keep(increment, gitlab, mark, file),
+            records,
             extraction=gitlab.extraction,
             mark=mark,
             allow_skipped=allow_skipped,

@@ -17,6 +17,7 @@ MILESTONE_FIELDS = (
     *("due_date", "start_date", "expired", "web_url"),
 )
 USER_FIELDS = ("id", "username", "name")
+LISTS_OF_PERSONS = ("assignees", "reviewers")
 EPIC_FIELDS = ("iid", "id", "title", "url", "group_id", "human_readable_end_date", "human_readable_timestamp")
 TIME_FIELDS = ("time_estimate", "total_time_spent", "human_time_estimate", "human_total_time_spent")
 REFERENCE_FIELDS = ("short", "relative", "full")
@@ -108,6 +109,12 @@ def tag_record(tag: Record, project_id: Json) -> Record:
     parents: list[str] = record["commit_parent_ids"] or []
     first, second, *_ = [*parents, None, None]
     return {**record, "commit_parent_ids_0": first, "commit_parent_ids_1": second, "project_id": project_id}
+
+
+def without_names(record: Record) -> Record:
+    """Return a record whose lists of persons have their ids alone."""
+    lists = {name: record[name] for name in LISTS_OF_PERSONS if record.get(name)}
+    return record | {name: [{"id": person["id"]} for person in persons] for name, persons in lists.items()}
 
 
 def _flat(record: Record, **nested: Sequence[str]) -> Record:

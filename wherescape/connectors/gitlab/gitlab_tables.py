@@ -322,6 +322,12 @@ MERGE_REQUEST_COMMITS = Table(
     ),
 )
 
+PERSON_SUFFIXES = (
+    *("author_name", "author_username", "author_email", "committer_name", "committer_email"),
+    *("closed_by_name", "closed_by_username", "merge_user_name", "merge_user_username", "service_desk_reply_to"),
+)
+"""What the names of columns end with that tell who a person is; user ids stay."""
+
 TABLES = (
     PROJECTS,
     ISSUES,

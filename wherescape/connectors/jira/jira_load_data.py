@@ -13,6 +13,7 @@ from wherescape.connectors.jira.jira_tables import (
     CHANGES,
     DELETED_WORKLOGS,
     ISSUES,
+    PERSON_SUFFIXES,
     PROJECTS,
     SPRINTS,
     TABLES,
@@ -20,11 +21,10 @@ from wherescape.connectors.jira.jira_tables import (
     WITH_MARK,
     WORKLOGS,
     extended,
-    with_masked_persons,
 )
 from wherescape.errors import DeclarationError
 from wherescape.load_task import LoadResult
-from wherescape.tables import find_table, with_key_only, with_legacy_names
+from wherescape.tables import find_table, with_hashes, with_key_only, with_legacy_names
 
 HIGH_WATER_MARK = "jira_high_water_mark"
 OVERLAP_MINUTES = 10
@@ -147,7 +147,7 @@ def jira_load_data(
         else:
             records = read[declared.kind]()
         if mask_persons:
-            table = with_masked_persons(table)
+            table = with_hashes(table, PERSON_SUFFIXES)
         return wherescape.load(
             with_legacy_names(table) if is_legacy else table,
             records,

@@ -233,6 +233,7 @@ RICH_TEXTS = {ISSUES.kind: ("description", "environment"), WORKLOGS.kind: ("comm
 """The columns that hold the text of a document."""
 
 PERSON_SUFFIXES = ("displayname", "emailaddress")
+"""What the names of columns end with that tell who a person is; account ids stay."""
 
 
 def extended(table: Table, fields: Sequence[Field] = (), *, with_adf: bool = False) -> Table:
@@ -266,14 +267,3 @@ def extended(table: Table, fields: Sequence[Field] = (), *, with_adf: bool = Fal
         columns.append(Column(name, part.data_type, part.name, part.comment, source=part.source))
     chosen = tuple(column.name for column in columns[len(table.columns) :])
     return replace(table, columns=tuple(columns), required=chosen)
-
-
-def with_masked_persons(table: Table) -> Table:
-    """Return a declaration that hashes names and e-mail addresses of persons; account ids stay as they are."""
-    return replace(
-        table,
-        columns=tuple(
-            replace(column, mask="hash") if column.source.endswith(PERSON_SUFFIXES) else column
-            for column in table.columns
-        ),
-    )
