@@ -16,7 +16,7 @@ class JiraContract(ConnectorContract[JiraServer]):
     create_metadata = staticmethod(jira_create_metadata)
     load_data = staticmethod(jira_load_data)
     options: ClassVar[Mapping[str, Any]] = {"workers": 1}
-    personal: ClassVar[tuple[str, ...]] = ("Mia Krystof",)
+    personal = ("Mia Krystof",)
     mask_options = {"mask_persons": True}
 
     def start(self) -> JiraServer:
@@ -34,7 +34,6 @@ class JiraContract(ConnectorContract[JiraServer]):
 
 class TestIssues(JiraContract):
     load_table = "load_jira_issue"
-    personal = ("Mia Krystof", "mia@example.com")
 
     def add(self, server: JiraServer) -> Key:
         return (server.add_issue(assignee=server.me),)

@@ -449,7 +449,7 @@ class ApiClient:
             when = f"come back at {moment_in(wait)}" if wait else "come back later"
             raise ApiRateLimited(f"{answer} {self._attempts()}: {when}, or ask for a higher rate limit.")
         if status >= 500 or status == 408:
-            raise ApiUnavailable(f"{answer} {self._attempts()}. Check the state of the server and run again.")
+            raise ApiUnavailable(f"{answer} {self._attempts()}. Check the state of the server and run again.", status)
         if status == 401:
             raise ApiRefused(f"{answer}. Check {self._credential}: it is wrong, expired or revoked.", status)
         if status == 403:

@@ -132,7 +132,15 @@ class ApiRefused(ApiError):
 
 
 class ApiUnavailable(ApiError):
-    """The API could not be reached, timed out, or answered 5xx until the retries were used up."""
+    """The API could not be reached, timed out, or answered 5xx until the retries were used up.
+
+    Attributes:
+        status_code: the HTTP status of the last answer; None without one.
+    """
+
+    def __init__(self, message: str, status_code: int | None = None) -> None:
+        super().__init__(message)
+        self.status_code = status_code
 
 
 class ApiOutcomeUnknown(ApiUnavailable):

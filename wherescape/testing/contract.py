@@ -151,6 +151,7 @@ class ConnectorContract(ABC, Generic[Server]):
     # ------------------------------------------------------------------------------------------------------- tests
 
     def test_all_records_are_loaded_once(self, clean_red: RedServer) -> None:
+        """Each record that exists becomes one row."""
         with self.start() as server:
             added = self._add_records(server)
             self._create(clean_red, server)
@@ -159,20 +160,24 @@ class ConnectorContract(ABC, Generic[Server]):
         assert result.inserted == len(added)
 
     def test_an_empty_source_is_loaded_empty(self, clean_red: RedServer) -> None:
+        """A source without a record is no error."""
         with self.start() as server:
             self._create(clean_red, server)
             assert self._load(clean_red, server).inserted == 0
 
     def test_two_loads_in_one_process_are_alike(self, clean_red: RedServer, server: Server) -> None:
+        """No load leaves anything in the process that changes the next one."""
         first = self._load_anew(clean_red, server)
         assert self._load_anew(clean_red, server) == first
 
     def test_short_pages_are_no_end(self, clean_red: RedServer, server: Server) -> None:
+        """A page with fewer records than were asked for, or none, does not end a list."""
         whole = self._load_anew(clean_red, server)
         self.shorten_pages(server)
         assert self._load_anew(clean_red, server) == whole
 
     def test_a_page_that_comes_again_is_no_end(self, clean_red: RedServer, server: Server) -> None:
+        """An API that gives its first page again and again is found out."""
         whole = self._load_anew(clean_red, server)
         first: dict[str, Answer] = {}
         server.rewrite = lambda request, answer: first.setdefault(request.path, answer)
@@ -180,6 +185,7 @@ class ConnectorContract(ABC, Generic[Server]):
 
     @pytest.mark.parametrize("fault", PASSING)
     def test_a_fault_that_passes_costs_no_row(self, clean_red: RedServer, server: Server, fault: str) -> None:
+        """A request that fails once is repeated, wherever in the load it is."""
         whole = self._load_anew(clean_red, server)
         for position in self._positions(server):
             server.fail_next(PASSING[fault], after=position)
@@ -187,6 +193,7 @@ class ConnectorContract(ABC, Generic[Server]):
 
     @pytest.mark.parametrize("fault", LASTING)
     def test_a_fault_that_lasts_fails_the_load(self, clean_red: RedServer, server: Server, fault: str) -> None:
+        """A request that goes on failing is an error; nothing is loaded and no mark moves."""
         self._load_anew(clean_red, server)
         for position in self._positions(server):
             self._forget(clean_red)
@@ -196,6 +203,7 @@ class ConnectorContract(ABC, Generic[Server]):
 
     @pytest.mark.parametrize("body", OF_ANOTHER_KIND)
     def test_an_answer_of_another_kind_is_an_error(self, clean_red: RedServer, server: Server, body: str) -> None:
+        """An answer of 200 that holds no records is not taken for the end of a list."""
         whole = self._load_anew(clean_red, server)
         for position in self._positions(server):
             server.fail_next(Answer(200, body), after=position, times=EVERY_REQUEST)
@@ -206,6 +214,7 @@ class ConnectorContract(ABC, Generic[Server]):
     def test_rights_that_are_revoked_are_no_shorter_list(
         self, clean_red: RedServer, server: Server, status: int, caplog: pytest.LogCaptureFixture
     ) -> None:
+        """What is forbidden or gone half way is an error, or a warning that holds the mark."""
         whole = self._load_anew(clean_red, server)
         for position in self._positions(server):
             caplog.clear()
@@ -214,11 +223,13 @@ class ConnectorContract(ABC, Generic[Server]):
             server.mend()
 
     def test_fields_that_are_new_change_nothing(self, clean_red: RedServer, server: Server) -> None:
+        """The API may add fields to its records."""
         whole = self._load_anew(clean_red, server)
         server.rewrite = lambda request, answer: _with_new_fields(answer)
         assert self._load_anew(clean_red, server) == whole
 
     def test_what_has_come_and_changed_is_loaded(self, clean_red: RedServer, server: Server) -> None:
+        """The next load brings what is new, and not everything again."""
         whole = self._load_anew(clean_red, server)
         self.pass_time(server, DAY)
         touched = self._touch(server, whole[0])
@@ -232,6 +243,7 @@ class ConnectorContract(ABC, Generic[Server]):
             assert {*found} == {*whole} | touched
 
     def test_what_is_of_the_same_moment_as_the_mark_is_loaded(self, clean_red: RedServer, server: Server) -> None:
+        """What happens in the second of the first load is in the next one."""
         first = self._load_anew(clean_red, server)[0]
         # Before the clock has moved on.
         touched = self._touch(server, first)
@@ -243,6 +255,7 @@ class ConnectorContract(ABC, Generic[Server]):
     def test_no_record_is_lost_while_the_source_changes(
         self, clean_red: RedServer, server: Server, event: str
     ) -> None:
+        """A record that comes, changes or goes between two pages hides no other."""
         if not {"add": True, "change": self.has_changes, "remove": self.has_removals}[event]:
             pytest.skip("Its records stay as they are.")
         existing = {*self._load_anew(clean_red, server)}
@@ -264,6 +277,7 @@ class ConnectorContract(ABC, Generic[Server]):
     def test_nothing_personal_is_left_anywhere(
         self, clean_red: RedServer, server: Server, caplog: pytest.LogCaptureFixture
     ) -> None:
+        """Masked texts are in no row, file, log or message."""
         caplog.set_level(logging.DEBUG, "wherescape")
         assert self.personal, f"{type(self).__name__} must name personal texts, or say why there are none."
         clean_red.write_parameter("mask_key", MASK_KEY)
@@ -278,6 +292,7 @@ class ConnectorContract(ABC, Generic[Server]):
     def test_no_secret_is_left_anywhere(
         self, clean_red: RedServer, server: Server, caplog: pytest.LogCaptureFixture
     ) -> None:
+        """The login is in no row, file, log or message, whatever fails."""
         caplog.set_level(logging.DEBUG, "wherescape")
         self._load_anew(clean_red, server)
         left = [self._stored(clean_red), self._left_behind(clean_red)]
@@ -289,6 +304,7 @@ class ConnectorContract(ABC, Generic[Server]):
         assert [secret for secret in self.secrets(server) if secret in everything] == []
 
     def test_red_is_told_of_a_failure(self, clean_red: RedServer, server: Server, tmp_path: Path) -> None:
+        """A host script that fails says so in its status, and leaves the load table empty."""
         server.fail_next(Answer(400, '{"message": "Bad request"}'), times=EVERY_REQUEST)
         result = clean_red.run_host_script(
             self._script(tmp_path), self.load_table, source_config=self.connection(server)
@@ -299,6 +315,7 @@ class ConnectorContract(ABC, Generic[Server]):
     def test_a_load_that_is_killed_leaves_all_to_the_next(
         self, clean_red: RedServer, server: Server, tmp_path: Path
     ) -> None:
+        """A process that is killed has loaded nothing and moved no mark."""
         whole = self._load_anew(clean_red, server)
         positions = self._positions(server)
         self._forget(clean_red)
