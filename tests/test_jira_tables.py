@@ -7,15 +7,15 @@ from wherescape.connectors.jira.jira_tables import (
     CHANGES,
     DELETED_WORKLOGS,
     ISSUES,
+    PERSON_SUFFIXES,
     PROJECTS,
     SPRINTS,
     TABLES,
     USERS,
     WORKLOGS,
-    with_masked_persons,
 )
 from wherescape.errors import UnknownTableKind
-from wherescape.tables import Table, find_table, with_legacy_names
+from wherescape.tables import Table, find_table, with_hashes, with_legacy_names
 
 # What the load tables of warehouses in use look like: n numeric, t text, ts timestamp, b boolean.
 COLUMNS_IN_USE = {
@@ -90,4 +90,4 @@ def test_legacy_names_are_numbered_and_read_the_same_keys() -> None:
     ids=lambda value: value.kind if isinstance(value, Table) else "",
 )
 def test_names_and_addresses_of_persons_can_be_masked(table: Table, masked: set[str]) -> None:
-    assert {column.name for column in with_masked_persons(table).columns if column.mask == "hash"} == masked
+    assert {column.name for column in with_hashes(table, PERSON_SUFFIXES).columns if column.mask == "hash"} == masked

@@ -5,6 +5,7 @@ from typing import Any
 
 from wherescape import WhereScape
 from wherescape.api_client import Record
+from wherescape.api_source import required_address, required_key
 from wherescape.connectors.anythingllm.anythingllm_tables import (
     EMBED_CHATS,
     EMBEDS,
@@ -13,8 +14,8 @@ from wherescape.connectors.anythingllm.anythingllm_tables import (
     table_for,
     with_masks,
 )
-from wherescape.connectors.anythingllm.anythingllm_wrapper import AnythingLlm
-from wherescape.errors import DeclarationError, EnvironmentVariableError
+from wherescape.connectors.anythingllm.anythingllm_wrapper import EXAMPLE, AnythingLlm
+from wherescape.errors import DeclarationError
 from wherescape.load_task import LoadResult
 
 ONLY_FOR = {"embed_uuids": EMBED_CHATS, "by_workspace": WORKSPACE_CHATS}
@@ -91,18 +92,9 @@ def anythingllm_load_data_chats(wherescape: WhereScape | None = None, **options:
 
 
 def _connect(wherescape: WhereScape, **options: Any) -> AnythingLlm:
-    if not wherescape.source_base_url:
-        raise EnvironmentVariableError(
-            "WSL_SRCCFG_URL is missing or empty: enter the address, such as https://anythingllm.example.com, in the"
-            " RED connection of the load table."
-        )
-    if not wherescape.source_apikey:
-        raise EnvironmentVariableError(
-            "There is no API key for AnythingLLM: enter one as the API key of the RED connection (WSL_SRCCFG_APIKEY)."
-        )
     return AnythingLlm(
-        wherescape.source_apikey,
-        wherescape.source_base_url,
+        required_key(wherescape, "AnythingLLM", "API key"),
+        required_address(wherescape, EXAMPLE),
         credential="AnythingLLM's API key (WSL_SRCCFG_APIKEY)",
         **options,
     )

@@ -1,15 +1,15 @@
 """Reads an AnythingLLM server through its developer API; knows nothing of WhereScape."""
 
 import logging
-import re
 import time
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
-from urllib.parse import quote, urlsplit
+from typing import Any
+from urllib.parse import quote
 
 from wherescape.api_client import ApiClient, Record
+from wherescape.api_source import ApiSource, checked_address
 from wherescape.connectors.anythingllm.anythingllm_records import (
     flat_embed,
     flat_embed_chat,
@@ -18,11 +18,11 @@ from wherescape.connectors.anythingllm.anythingllm_records import (
     flat_workspace_chat,
 )
 from wherescape.errors import ApiAnswerInvalid, ApiRefused, DeclarationError
-from wherescape.extraction import Extraction
 from wherescape.redaction import add_secret
 
 logger = logging.getLogger(__name__)
 
+EXAMPLE = "https://anythingllm.example.com"
 ALL_CHATS = "v1/admin/workspace-chats"
 # The server puts all rows of a list together before it sends the first byte.
 TIMEOUT = (10, 300)
@@ -31,8 +31,6 @@ MOST_CHATS = 1_000_000
 NEWEST_CHATS = 20
 MOST_NAMED = 10
 
-_API_PATH = re.compile(r"(/api(/v1)?)?$")
-
 
 @dataclass(frozen=True)
 class _Page:
@@ -40,7 +38,7 @@ class _Page:
     has_more: bool
 
 
-class AnythingLlm:
+class AnythingLlm(ApiSource):
     """An AnythingLLM server, as the owner of an API key sees it.
 
     Every method gives records of one level, named as in the load tables; what AnythingLLM nests is named
@@ -75,25 +73,16 @@ class AnythingLlm:
     ) -> None:
         add_secret(apikey.strip())
         self._allow_empty = allow_empty
-        self._client = ApiClient(
-            _api_url(base_url),
-            {"Authorization": f"Bearer {apikey.strip()}"},
-            credential=credential,
-            timeout=TIMEOUT,
-            max_retries=max_retries,
-            max_wait_seconds=max_wait_seconds,
+        super().__init__(
+            ApiClient(
+                checked_address("AnythingLLM", base_url, EXAMPLE, path="/api", typed=("/api/v1",)),
+                {"Authorization": f"Bearer {apikey.strip()}"},
+                credential=credential,
+                timeout=TIMEOUT,
+                max_retries=max_retries,
+                max_wait_seconds=max_wait_seconds,
+            )
         )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._client.close()
-
-    @property
-    def extraction(self) -> Extraction:
-        """What was read so far: the server's time at its first answer, rows, requests, waits."""
-        return self._client.extraction
 
     def embeds(self) -> Iterator[Record]:
         """Read the embeds (`GET /v1/embed`).
@@ -360,14 +349,3 @@ def _tell(unreadable: Counter[str]) -> None:
             "Some texts hold no JSON object: %s. What a response holds instead is its text; all else of it is null.",
             ", ".join(f"{count:,} of {field}" for field, count in sorted(unreadable.items())),
         )
-
-
-def _api_url(base_url: str) -> str:
-    url = _API_PATH.sub("", base_url.strip().rstrip("/"))
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise DeclarationError(
-            f"The base URL of AnythingLLM, of the server {base_url.rpartition('@')[2]!r}, must be an address like"
-            " https://anythingllm.example.com."
-        )
-    return f"{url}/api"

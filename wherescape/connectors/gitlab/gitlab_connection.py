@@ -3,8 +3,8 @@
 from typing import Any
 
 from wherescape import WhereScape
-from wherescape.connectors.gitlab.gitlab_wrapper import Gitlab
-from wherescape.errors import EnvironmentVariableError
+from wherescape.api_source import required_address, required_key
+from wherescape.connectors.gitlab.gitlab_wrapper import EXAMPLE, Gitlab
 
 ACCESS_TOKEN = "gitlab_access_token"
 
@@ -20,17 +20,7 @@ def connect(wherescape: WhereScape, **options: Any) -> Gitlab:
     Raises:
         EnvironmentVariableError: the address or the access token is missing.
     """
-    base_url = wherescape.source_base_url
-    if not base_url:
-        raise EnvironmentVariableError(
-            "WSL_SRCCFG_URL is missing or empty: enter the address, such as https://gitlab.example.com, in the RED"
-            " connection of the load table."
-        )
-    token = wherescape.source_apikey or wherescape.read_parameter(ACCESS_TOKEN)
-    if not token:
-        raise EnvironmentVariableError(
-            "There is no access token for GitLab: enter one as the API key of the RED connection (WSL_SRCCFG_APIKEY),"
-            f" or in the RED parameter {ACCESS_TOKEN}."
-        )
     credential = f"GitLab's access token (WSL_SRCCFG_APIKEY, or the RED parameter {ACCESS_TOKEN})"
+    base_url = required_address(wherescape, EXAMPLE)
+    token = required_key(wherescape, "GitLab", "access token", ACCESS_TOKEN)
     return Gitlab(token, base_url, credential=credential, **options)

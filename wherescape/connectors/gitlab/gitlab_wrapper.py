@@ -4,10 +4,10 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from wherescape.api_client import ApiClient, Record
+from wherescape.api_source import ApiSource, checked_address
 from wherescape.connectors.gitlab.gitlab_paging import (
     MAX_READINGS,
     PAGE_SIZE,
@@ -26,17 +26,17 @@ from wherescape.connectors.gitlab.gitlab_records import (
     tag_record,
 )
 from wherescape.errors import ApiAnswerInvalid, ApiRefused, DeclarationError
-from wherescape.extraction import Extraction
 from wherescape.redaction import add_secret
 
 logger = logging.getLogger(__name__)
 
 API_PATH = "/api/v4"
+EXAMPLE = "https://gitlab.example.com"
 
 Names = Sequence[str | int]
 
 
-class Gitlab:
+class Gitlab(ApiSource):
     """A GitLab server, as the owner of an access token sees it.
 
     Every method gives records page by page, one level deep: what GitLab nests is named `commit_id`,
@@ -80,29 +80,20 @@ class Gitlab:
         if bool(self._groups) + bool(self._projects) + everything_visible > 1:
             raise DeclarationError("Choose the projects of GitLab by one of groups, projects and everything_visible.")
         self._workers = workers
-        self._client = ApiClient(
-            _api_url(base_url),
-            {"PRIVATE-TOKEN": access_token},
-            credential=credential,
-            max_retries=max_retries,
-            max_wait_seconds=max_wait_seconds,
+        super().__init__(
+            ApiClient(
+                checked_address("GitLab", base_url, EXAMPLE, path=API_PATH),
+                {"PRIVATE-TOKEN": access_token},
+                credential=credential,
+                max_retries=max_retries,
+                max_wait_seconds=max_wait_seconds,
+            )
         )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._client.close()
 
     @property
     def url(self) -> str:
         """The address of the server's API."""
         return self._client.base_url
-
-    @property
-    def extraction(self) -> Extraction:
-        """What was read so far: the server's time at its first answer, projects left out, requests, waits."""
-        return self._client.extraction
 
     def server_time(self) -> datetime | None:
         """Ask for the server's time, in UTC; None if it does not tell."""
@@ -418,17 +409,6 @@ def _in_path(name: str | int) -> str:
 
 def _path_of(project: Record) -> str:
     return str(project.get("path_with_namespace") or project["id"])
-
-
-def _api_url(base_url: str) -> str:
-    url = base_url.strip().rstrip("/")
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise DeclarationError(
-            f"The base URL of GitLab, of the server {base_url.rpartition('@')[2]!r}, must be an address like"
-            " https://gitlab.example.com."
-        )
-    return url if parts.path.endswith(API_PATH) else url + API_PATH
 
 
 @contextmanager

@@ -3,8 +3,8 @@
 from typing import Any
 
 from wherescape import WhereScape
-from wherescape.connectors.jira.jira_wrapper import Jira
-from wherescape.errors import EnvironmentVariableError
+from wherescape.api_source import required_address, required_key
+from wherescape.connectors.jira.jira_wrapper import EXAMPLE, Jira
 
 
 def connect(wherescape: WhereScape, **options: Any) -> Jira:
@@ -18,19 +18,10 @@ def connect(wherescape: WhereScape, **options: Any) -> Jira:
     Raises:
         EnvironmentVariableError: the address or the API token is missing.
     """
-    if not wherescape.source_base_url:
-        raise EnvironmentVariableError(
-            "WSL_SRCCFG_URL is missing or empty: enter the address, such as https://example.atlassian.net, in the RED"
-            " connection of the load table."
-        )
-    if not wherescape.source_apikey:
-        raise EnvironmentVariableError(
-            "There is no API token for Jira: enter one as the API key of the RED connection (WSL_SRCCFG_APIKEY)."
-        )
     return Jira(
         wherescape.source_user,
-        wherescape.source_apikey,
-        wherescape.source_base_url,
+        required_key(wherescape, "Jira", "API token"),
+        required_address(wherescape, EXAMPLE),
         credential="Jira's user and API token (WSL_SRCCFG_USER, WSL_SRCCFG_APIKEY)",
         **options,
     )

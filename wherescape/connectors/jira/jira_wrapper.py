@@ -2,18 +2,18 @@
 
 import base64
 import logging
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import islice
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from wherescape.api_client import ApiClient, ApiResponse, Record
+from wherescape.api_source import ApiSource, checked_address
 from wherescape.concurrency import in_parallel
 from wherescape.connectors.jira.jira_fields import Field, choose_fields
 from wherescape.connectors.jira.jira_records import (
@@ -31,14 +31,16 @@ from wherescape.connectors.jira.jira_records import (
 )
 from wherescape.connectors.jira.jira_scope import EVERYTHING, Scope
 from wherescape.connectors.jira.jira_time import StatusChange, jql_moment, moment, time_zone
-from wherescape.errors import ApiAnswerInvalid, ApiRefused, DeclarationError
-from wherescape.extraction import Extraction
+from wherescape.errors import ApiAnswerInvalid, ApiRefused
 from wherescape.redaction import add_secret, redact
 
 logger = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
 
+EXAMPLE = "https://example.atlassian.net"
+EXAMPLES = f"{EXAMPLE} or https://api.atlassian.com/ex/jira/{{cloud id}}"
+API_PATHS = tuple(f"/rest/api/{version}" for version in (2, 3, "latest"))
 API = "rest/api/3"
 AGILE = "rest/agile/1.0"
 IDS_A_PAGE = 5_000
@@ -54,10 +56,8 @@ MOST_NAMED = 10
 WORKLOGS_HELD_BACK = timedelta(minutes=1)
 LONGEST_DETAIL = 200
 
-_API_PATH = re.compile(r"/rest/api/[^/]+$")
 
-
-class Jira:
+class Jira(ApiSource):
     """A Jira Cloud site, as the user of an API token sees it.
 
     Every method gives records page by page, one level deep: what Jira nests is named `status_statuscategory_key`.
@@ -94,25 +94,16 @@ class Jira:
         workers: int = 4,
     ) -> None:
         self._workers = workers
-        self._client = ApiClient(
-            _site_url(base_url),
-            {"Authorization": _authorization(user.strip(), apikey.strip())},
-            credential=credential,
-            max_retries=max_retries,
-            max_wait_seconds=max_wait_seconds,
-            is_anonymous=_is_anonymous,
+        super().__init__(
+            ApiClient(
+                checked_address("Jira", base_url, EXAMPLES, typed=API_PATHS),
+                {"Authorization": _authorization(user.strip(), apikey.strip())},
+                credential=credential,
+                max_retries=max_retries,
+                max_wait_seconds=max_wait_seconds,
+                is_anonymous=_is_anonymous,
+            )
         )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._client.close()
-
-    @property
-    def extraction(self) -> Extraction:
-        """What was read so far: the server's time at its first answer, boards left out, requests, waits."""
-        return self._client.extraction
 
     @cached_property
     def user(self) -> Record:
@@ -611,17 +602,6 @@ def _id(record: Record, what: str) -> str:
     if isinstance(value, int) or (isinstance(value, str) and value.isascii() and value.isdecimal()):
         return str(value)
     raise ApiAnswerInvalid(f"Jira gave a record without an id in digits ({what}).")
-
-
-def _site_url(base_url: str) -> str:
-    url = _API_PATH.sub("", base_url.strip().rstrip("/"))
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise DeclarationError(
-            f"The base URL of Jira, of the site {base_url.rpartition('@')[2]!r}, must be an address like"
-            " https://example.atlassian.net or https://api.atlassian.com/ex/jira/{cloud id}."
-        )
-    return url
 
 
 def _authorization(user: str, apikey: str) -> str:

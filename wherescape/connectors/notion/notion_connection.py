@@ -4,9 +4,10 @@ import re
 from typing import Any
 
 from wherescape import WhereScape
+from wherescape.api_source import required_key
 from wherescape.connectors.notion.notion_tables import USERS
 from wherescape.connectors.notion.notion_wrapper import BASE_URL, Notion
-from wherescape.errors import DeclarationError, EnvironmentVariableError
+from wherescape.errors import DeclarationError
 from wherescape.repository import PARAMETER_NAME_LENGTH
 
 KEY_PARAMETER = "notion_key"
@@ -26,12 +27,7 @@ def connect(wherescape: WhereScape, **options: Any) -> Notion:
     Raises:
         EnvironmentVariableError: there is no token.
     """
-    token = wherescape.source_apikey or wherescape.read_parameter(KEY_PARAMETER)
-    if not token:
-        raise EnvironmentVariableError(
-            "There is no access token for Notion: enter one as the API key of the RED connection (WSL_SRCCFG_APIKEY),"
-            f" or in the RED parameter {KEY_PARAMETER}."
-        )
+    token = required_key(wherescape, "Notion", "access token", KEY_PARAMETER)
     where = "WSL_SRCCFG_APIKEY" if wherescape.source_apikey else f"RED parameter {KEY_PARAMETER}"
     return Notion(
         token,

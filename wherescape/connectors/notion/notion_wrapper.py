@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any
 from uuid import UUID
 
 from wherescape.api_client import MAX_EMPTY_PAGES, ApiClient, Json, Record
+from wherescape.api_source import ApiSource, checked_address
 from wherescape.concurrency import in_parallel
 from wherescape.connectors.notion.notion_blocks import text_below
 from wherescape.connectors.notion.notion_properties import (
@@ -22,7 +23,6 @@ from wherescape.connectors.notion.notion_properties import (
     result_of_formula,
 )
 from wherescape.errors import ApiAnswerInvalid, ApiRefused, DeclarationError
-from wherescape.extraction import Extraction
 from wherescape.redaction import add_secret
 
 logger = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class DataSource:
     properties: Sequence[Property]
 
 
-class Notion:
+class Notion(ApiSource):
     """A Notion workspace, as far as it is shared with an integration.
 
     Source: Notion API 2025-09-03, where a database holds one or more data sources.
@@ -63,6 +63,9 @@ class Notion:
         max_retries: how often a failed request is repeated.
         max_wait_seconds: the longest wait that Notion's rate limit may ask for.
         workers: how many pages are read at once, where a query does not tell all of them.
+
+    Raises:
+        DeclarationError: the address is not http or https, or the token holds what no token has.
     """
 
     def __init__(
@@ -81,25 +84,16 @@ class Notion:
         token = token.strip()
         add_secret(token)
         self._workers = workers
-        self._api = ApiClient(
-            f"{base_url.strip().rstrip('/').removesuffix('/v1')}/v1",
-            {"Authorization": f"Bearer {token}", "Notion-Version": NOTION_VERSION},
-            credential=credential,
-            max_retries=max_retries,
-            max_wait_seconds=max_wait_seconds,
+        super().__init__(
+            ApiClient(
+                checked_address("Notion", base_url, BASE_URL, path="/v1"),
+                {"Authorization": f"Bearer {token}", "Notion-Version": NOTION_VERSION},
+                credential=credential,
+                max_retries=max_retries,
+                max_wait_seconds=max_wait_seconds,
+            )
         )
-        self._calls: Any = NotionCalls(self._api)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._api.close()
-
-    @property
-    def extraction(self) -> Extraction:
-        """What was read so far: Notion's time at its first answer, requests, waits."""
-        return self._api.extraction
+        self._calls: Any = NotionCalls(self._client)
 
     def data_source(self, identifier: str) -> DataSource:
         """Return a data source with its properties ("Retrieve a data source").
@@ -264,7 +258,7 @@ class Notion:
 
         needs_more = with_content or any(_cut_properties(source, _values(page)) for page in pages)
         workers = self._workers if needs_more else 1
-        with closing(in_parallel(pages, read, workers, on_abandon=self._api.close)) as reading:
+        with closing(in_parallel(pages, read, workers, on_abandon=self._client.close)) as reading:
             for page, records in reading:
                 try:
                     yield from records
