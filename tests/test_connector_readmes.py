@@ -11,6 +11,11 @@ import pytest
 
 import wherescape.connectors
 from wherescape.connectors.anythingllm import anythingllm_create_metadata, anythingllm_load_data, anythingllm_tables
+from wherescape.connectors.friday_pulse import (
+    friday_pulse_create_metadata,
+    friday_pulse_load_data,
+    friday_pulse_tables,
+)
 from wherescape.connectors.gitlab import (
     gitlab_create_metadata,
     gitlab_high_water_mark,
@@ -90,6 +95,17 @@ CONNECTORS = [
         anythingllm_load_data.anythingllm_load_data,
         [anythingllm_create_metadata, anythingllm_load_data],
         marks={table.kind: "" for table in anythingllm_tables.TABLES},
+    ),
+    Connector(
+        "friday_pulse",
+        friday_pulse_tables.TABLES,
+        friday_pulse_load_data.friday_pulse_load_data,
+        [friday_pulse_create_metadata, friday_pulse_load_data],
+        clock="Friday Pulse's time",
+        marks={
+            table.kind: f"{PREFIX}ds_friday_pulse_{table.kind}" if table in friday_pulse_tables.OF_SURVEYS else ""
+            for table in friday_pulse_tables.TABLES
+        },
     ),
     Connector(
         "gitlab",

@@ -126,6 +126,11 @@ def test_a_mark_that_lies_beyond_the_sources_clock_is_put_right(wherescape: Wher
     assert clean_red.read_parameter(NAME) == STARTED.isoformat()
 
 
+def test_a_plain_date_is_where_that_day_begins_first(wherescape: WhereScape, clean_red: RedServer) -> None:
+    clean_red.write_parameter(NAME, "2026-02-01")
+    assert wherescape.high_water_mark().since == at("2026-01-31T10:00:00Z")
+
+
 def test_a_lookback_is_taken_when_reading_only(wherescape: WhereScape, clean_red: RedServer) -> None:
     clean_red.write_parameter(NAME, "2026-02-01T00:00:00+00:00")
     mark = wherescape.high_water_mark(lookback=timedelta(days=1))

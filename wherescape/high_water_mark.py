@@ -1,8 +1,9 @@
 """How far the last load came: a moment kept in a RED parameter."""
 
 import logging
+import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from wherescape.errors import ConnectionFailed, DeclarationError, ParameterTooLong
@@ -17,6 +18,9 @@ logger = logging.getLogger(__name__)
 PREFIX = "HWM_"
 STAGED = "_next"
 CLOCKS_MAY_DIFFER = timedelta(minutes=5)
+EARLIEST_ZONE = timezone(timedelta(hours=14))
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -97,9 +101,9 @@ def read_high_water_mark(
 ) -> HighWaterMark:
     """Read a high-water mark.
 
-    A parameter that is missing, empty or unreadable means a full load, which is said at INFO; so does a mark that lies
-    in the future, which is a warning. What an earlier run staged and nobody confirmed is dropped: this load reads it
-    again.
+    A plain date is the beginning of that day, wherever on earth it begins first. A parameter that is missing, empty or
+    unreadable means a full load, which is said at INFO; so does a mark that lies in the future, which is a warning.
+    What an earlier run staged and nobody confirmed is dropped: this load reads it again.
 
     Arguments:
         wherescape: gives access to the parameter.
@@ -227,6 +231,9 @@ def _moment(name: str, text: str) -> datetime | None:
         logger.info("Parameter %s holds no high-water mark: full load.", name)
         return None
     try:
+        if _DATE.fullmatch(text):
+            # Where the day begins first, so that nothing of it is skipped.
+            return datetime.fromisoformat(text).replace(tzinfo=EARLIEST_ZONE).astimezone(UTC)
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
             # What an older library wrote was the server's local time; a guess could skip rows.

@@ -234,13 +234,26 @@ class Repository:
 
     def columns(self, table: "RegisteredTable") -> tuple[list[str], list[str]]:
         """Return the names and types of a table's columns, in column order."""
+        rows = self._columns(table, "data_type")
+        return [name for name, _ in rows], [data_type for _, data_type in rows]
+
+    def columns_by_source(self, table: "RegisteredTable") -> dict[str, str]:
+        """Return the names of a table's columns by their source columns."""
+        names: dict[str, str] = {}
+        for name, source in self._columns(table, "src_column"):
+            if source:
+                names.setdefault(source, name)
+        return names
+
+    def _columns(self, table: "RegisteredTable", what: str) -> list[tuple[str, str]]:
+        """Return the columns' names and one thing more, in column order."""
         prefix = table.kind.prefix
         rows = self.database.query(
-            f"SELECT {prefix}c_col_name, {prefix}c_data_type FROM {self.metabase}.{table.kind.columns}"
+            f"SELECT {prefix}c_col_name, {prefix}c_{what} FROM {self.metabase}.{table.kind.columns}"
             f" WHERE {prefix}c_obj_key = ? ORDER BY {prefix}c_order, {prefix}c_col_key",
             (table.object_key,),
         )
-        return [row[0] for row in rows], [row[1] for row in rows]
+        return [(row[0], row[1]) for row in rows]
 
     def _write_message(self, routine: Routine, message: str, status: str) -> None:
         environment = self.environment

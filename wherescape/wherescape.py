@@ -233,6 +233,16 @@ class WhereScape:
         """
         return self._repository.columns(self._registered)
 
+    def columns_by_source(self) -> dict[str, str]:
+        """Return the names of the table's columns by their source columns, as RED has them; empty without metadata.
+
+        A column that was renamed in RED keeps its source. Of several with the same source it is the first.
+
+        Raises:
+            TableNotRegistered: RED does not know the table.
+        """
+        return self._repository.columns_by_source(self._registered)
+
     # ------------------------------------------------------------------------------------------------------ RED
 
     @overload

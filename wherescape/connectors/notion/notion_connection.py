@@ -69,16 +69,3 @@ def find_data_source(wherescape: WhereScape, data_source: str) -> str:
         f"Which Notion database {wherescape.table} is loaded from is not said. Enter its address as the load table's"
         f" Source File Name in RED, in the RED parameter {parameter}, or as `data_source` in the host script."
     )
-
-
-def registered_columns(wherescape: WhereScape) -> dict[str, str]:
-    """Return the names of the load table's columns that RED knows, by their source columns."""
-    names: dict[str, str] = {}
-    for name, source in wherescape.query_meta(
-        f"SELECT lc_col_name, lc_src_column FROM {wherescape._repository.metabase}.ws_load_col"
-        " WHERE lc_obj_key = ? ORDER BY lc_order, lc_col_key",
-        [wherescape.object_key],
-    ):
-        if source:
-            names.setdefault(source, name)
-    return names

@@ -5,7 +5,6 @@ from wherescape.connectors.notion.notion_connection import (
     connect,
     find_data_source,
     holds_users,
-    registered_columns,
 )
 from wherescape.connectors.notion.notion_tables import PAGES, USERS, table_of
 from wherescape.tables import with_key_only
@@ -49,7 +48,7 @@ def notion_create_metadata(
     with connect(wherescape) as notion:
         source = notion.data_source(wanted)
     wherescape.create_metadata(
-        table_of(source.id, source.properties, registered_columns(wherescape), with_content=with_content)
+        table_of(source.id, source.properties, wherescape.columns_by_source(), with_content=with_content)
     )
 
 

@@ -11,7 +11,6 @@ from wherescape.connectors.notion.notion_connection import (
     connect,
     find_data_source,
     holds_users,
-    registered_columns,
 )
 from wherescape.connectors.notion.notion_properties import Property, is_of_property
 from wherescape.connectors.notion.notion_tables import (
@@ -86,7 +85,7 @@ def notion_load_data(
         if keys_only:
             keys = with_key_only(page_table(source.id))
             return wherescape.load(keys, notion.row_ids(source), extraction=notion.extraction)
-        registered = registered_columns(wherescape)
+        registered = wherescape.columns_by_source()
         with_content = CONTENT.source in registered
         declared = table_of(
             source.id, source.properties, registered, with_content=with_content, mask_persons=mask_persons

@@ -1,0 +1,3 @@
+from wherescape.connectors.friday_pulse.friday_pulse_create_metadata import friday_pulse_create_metadata
+
+friday_pulse_create_metadata()

@@ -1,0 +1,3 @@
+from wherescape.connectors.friday_pulse.friday_pulse_load_data import friday_pulse_load_data
+
+friday_pulse_load_data()
