@@ -1,7 +1,7 @@
 """A load table declared once, for its metadata and its load alike."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
@@ -10,6 +10,7 @@ from wherescape.errors import DeclarationError, UnknownTableKind
 from wherescape.helper_functions import (
     LOAD_DATE_COMMENT,
     RECORD_SOURCE_COMMENT,
+    create_column_names,
     create_display_names,
     create_legacy_column_names,
 )
@@ -167,6 +168,26 @@ def with_legacy_names(table: Table) -> Table:
         mark_column=renamed.get(table.mark_column, ""),
         required=tuple(renamed[name] for name in table.required),
     )
+
+
+def named_columns(
+    fixed: Sequence[Column], wanted: Sequence[Column], registered: Mapping[str, str]
+) -> tuple[Column, ...]:
+    """Give names to columns that a person at the source has made, behind those that every load has.
+
+    A column keeps the name that RED knows it by. No other one gets that name, not even once it is gone at the source.
+
+    Arguments:
+        fixed: the columns that keep their names.
+        wanted: the others; their names are what to make names of.
+        registered: the names of the columns that RED knows, by their sources.
+    """
+    taken = {column.name for column in (*fixed, RECORD_SOURCE, LOAD_DATE)}
+    taken |= {name.lower() for name in registered.values()}
+    new = [column for column in wanted if column.source not in registered]
+    names = create_column_names([*sorted(taken), *(column.name for column in new)])[len(taken) :]
+    name_of = {**registered, **{column.source: name for column, name in zip(new, names, strict=True)}}
+    return (*fixed, *(replace(column, name=name_of[column.source]) for column in wanted))
 
 
 def with_hashes(table: Table, suffixes: tuple[str, ...]) -> Table:

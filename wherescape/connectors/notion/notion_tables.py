@@ -9,8 +9,7 @@ from dataclasses import replace
 
 from wherescape.connectors.notion.notion_properties import END, Property
 from wherescape.errors import DeclarationError
-from wherescape.helper_functions import create_column_names
-from wherescape.tables import LOAD_DATE, RECORD_SOURCE, Column, Mask, Table
+from wherescape.tables import Column, Mask, Table, named_columns
 
 DISPLAY_NAME_LENGTH = 256
 
@@ -74,16 +73,12 @@ def table_of(
         with_content: add a column for the contents of pages.
         mask_persons: hash what is a text about a person.
     """
-    fixed = [*PAGES.columns, *([CONTENT] if with_content else [])]
-    taken = {column.name for column in (*PAGES.columns, CONTENT, RECORD_SOURCE, LOAD_DATE)}
-    taken |= {name.lower() for name in registered.values()}
     wanted = [column for prop in properties for column in _columns_of(prop, mask_persons)]
-    new = [column for column in wanted if column.source not in registered]
-    names = create_column_names([*sorted(taken), *(column.name for column in new)])[len(taken) :]
-    name_of = {**registered, **{column.source: name for column, name in zip(new, names, strict=True)}}
+    # Whether its content is loaded or not, no other column gets its name.
+    columns = named_columns((*PAGES.columns, CONTENT), wanted, registered)
     return replace(
         page_table(data_source_id),
-        columns=(*fixed, *(replace(column, name=name_of[column.source]) for column in wanted)),
+        columns=tuple(column for column in columns if with_content or column is not CONTENT),
     )
 
 

@@ -1,0 +1,3 @@
+from wherescape.connectors.hubspot.hubspot_create_metadata import hubspot_create_metadata
+
+hubspot_create_metadata()

@@ -1,0 +1,51 @@
+"""Registers the columns of a HubSpot load table in RED."""
+
+from collections.abc import Sequence
+
+from wherescape import WhereScape
+from wherescape.connectors.hubspot.hubspot_tables import (
+    OBJECTS,
+    chosen_properties,
+    find_kind,
+    object_table,
+)
+from wherescape.connectors.hubspot.utils import connect
+from wherescape.tables import with_key_only
+
+
+def hubspot_create_metadata(
+    wherescape: WhereScape | None = None,
+    *,
+    properties: Sequence[str] = (),
+    internal: bool = False,
+    keys_only: bool = False,
+    portal: str | None = None,
+) -> None:
+    """Register the columns of the load table that this script is attached to; its name says which.
+
+    A load table of objects gets a column for each property of the portal. Run again, it adds columns for properties
+    that have come, and changes the display names of those with a new label; the columns keep their names.
+
+    Arguments:
+        wherescape: made from the environment when left out.
+        properties: internal names of the properties to have a column for; left out, all but HubSpot's internal ones.
+        internal: have columns for those too.
+        keys_only: register the columns of the key alone, for a table of what exists.
+        portal: the portal to ask, if the load table's name says the wrong one.
+
+    Raises:
+        UnknownTableKind: the load table's name contains no kind of data that HubSpot has.
+        DeclarationError: there is no such property.
+        EnvironmentVariableError: there is no access token.
+        TableNotRegistered: RED does not know the load table.
+        ApiError: HubSpot could not be asked for its properties.
+    """
+    wherescape = wherescape or WhereScape()
+    table, object_types = find_kind(wherescape.table)
+    if keys_only or table.kind not in OBJECTS:
+        wherescape.create_metadata(with_key_only(table) if keys_only else table)
+        return
+    with connect(wherescape, portal=portal) as hubspot:
+        definitions = hubspot.property_definitions(object_types[0])
+    chosen = chosen_properties(object_types[0], definitions, properties, internal=internal)
+    wherescape.create_metadata(object_table(object_types[0], chosen, wherescape.columns_by_source()))
