@@ -5,7 +5,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from types import TracebackType
@@ -15,7 +15,7 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connectionpool import ConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ProtocolError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError, ProtocolError
 from urllib3.response import BaseHTTPResponse
 from urllib3.util.retry import Retry
 
@@ -82,6 +82,8 @@ class ApiClient:
         backoff_factor: seconds that the waits grow from: none at first, then twice this, four times this, up to 120.
         is_anonymous: tells by the headers of a good answer that the API did not accept the login, and so answered with
             what anyone may see; for an API that does so in place of a 401.
+        no_use_to_wait: tells by the JSON of a 429 in words why no wait of this load helps, such as that the quota of
+            the day is used up; empty if one may.
 
     Raises:
         DeclarationError: a header holds a line end or another character that HTTP forbids, or `max_retries` is
@@ -99,6 +101,7 @@ class ApiClient:
         max_wait_seconds: float = 600,
         backoff_factor: float = 0.5,
         is_anonymous: Callable[[Mapping[str, str]], bool] = lambda headers: False,
+        no_use_to_wait: Callable[[Json], str] = lambda body: "",
     ) -> None:
         if max_retries < 0:
             raise DeclarationError(f"max_retries is {max_retries}; 0 is the least, for no retry.")
@@ -107,6 +110,7 @@ class ApiClient:
         """What was read so far: the server's time at the first good answer, requests, waits, pages."""
         self._credential = credential
         self._is_anonymous = is_anonymous
+        self._no_use_to_wait = no_use_to_wait
         for name, value in (headers or {}).items():
             if not (value.isascii() and value.isprintable()):
                 raise DeclarationError(f"The header {name} holds a character that HTTP forbids; check {credential}.")
@@ -445,6 +449,8 @@ class ApiClient:
             return
         answer = f"{_place(url)} answered {status} {_detail(response)}".rstrip()
         if status == 429:
+            if reason := self._no_use_to_wait(_json_of(response.content)):
+                raise ApiRateLimited(f"{_place(url)} answered 429: {reason}.")
             wait = requested_wait(status, response.headers)
             when = f"come back at {moment_in(wait)}" if wait else "come back later"
             raise ApiRateLimited(f"{answer} {self._attempts()}: {when}, or ask for a higher rate limit.")
@@ -454,11 +460,11 @@ class ApiClient:
             raise ApiRefused(f"{answer}. Check {self._credential}: it is wrong, expired or revoked.", status)
         if status == 403:
             may = "do" if is_change else "read"
-            raise ApiRefused(f"{answer}. Check what {self._credential} may {may}.", status, _json_of(response))
+            raise ApiRefused(f"{answer}. Check what {self._credential} may {may}.", status, _json_of(response.content))
         if 300 <= status < 400:
             target = _place(urljoin(url, response.headers.get("Location", "")))
             raise ApiRefused(f"{answer}: it has moved to {target}. Correct the base URL.", status)
-        raise ApiRefused(f"{answer}.", status, _json_of(response))
+        raise ApiRefused(f"{answer}.", status, _json_of(response.content))
 
     def _keep_to_quota(self, headers: Mapping[str, str]) -> None:
         """Hold what follows until the quota is renewed; if that is too late, the API may well say so itself."""
@@ -467,6 +473,8 @@ class ApiClient:
             self._hold_all(wait)
 
     def _wait_to_repeat(self, response: BaseHTTPResponse | None, backoff: float) -> None:
+        if response and response.status == 429 and (reason := self._no_use_to_wait(_json_of(response.data))):
+            raise ApiRateLimited(f"The API answered 429: {reason}.")
         wait = requested_wait(response.status, response.headers) if response else None
         if response and wait and wait > self._max_wait_seconds:
             raise ApiRateLimited(
@@ -495,6 +503,22 @@ class _Retry(Retry):
     def new(self, **kw: Any) -> Self:
         retry = super().new(**kw)
         retry.client = self.client
+        return retry
+
+    def increment(
+        self,
+        method: str | None = None,
+        url: str | None = None,
+        response: BaseHTTPResponse | None = None,
+        error: Exception | None = None,
+        _pool: ConnectionPool | None = None,
+        _stacktrace: TracebackType | None = None,
+    ) -> Self:
+        retry = super().increment(method, url, response, error, _pool, _stacktrace)
+        if response is not None and response.status == 429:
+            # What it says is kept, before urllib3 drains the connection.
+            with suppress(HTTPError):
+                response.data  # noqa: B018
         return retry
 
     def sleep(self, response: BaseHTTPResponse | None = None) -> None:
@@ -665,16 +689,16 @@ def _detail(response: requests.Response) -> str:
     kind = response.headers.get("Content-Type", "")
     if "html" in kind:
         return ""
-    body = _json_of(response)
+    body = _json_of(response.content)
     text = response.text if body is None else _message(body)
     text = " ".join(text.split()).removeprefix(f"{response.status_code} ")
     return redact(text)[:LONGEST_DETAIL]
 
 
-def _json_of(response: requests.Response) -> Json:
+def _json_of(body: bytes) -> Json:
     """Return what an error answer holds; None if it is not JSON."""
     try:
-        return json.loads(response.content)
+        return json.loads(body)
     except (ValueError, RecursionError):
         return None
 

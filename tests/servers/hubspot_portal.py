@@ -135,6 +135,13 @@ class Portal:
         self.writes: list[tuple[str, str, str, dict[str, Any]]] = []
         """What was done: verb, object type, id and properties."""
         self.requests: list[str] = []
+        self.account: Json = {
+            "portalId": self.first_id % 10_000_000,
+            "accountType": "SANDBOX" if self.is_sandbox else "STANDARD",
+            "timeZone": "Europe/Amsterdam",
+            "utcOffset": "+01:00",
+            "utcOffsetMilliseconds": 3_600_000,
+        }
         self.aliases: dict[tuple[str, str], str] = {}
         """Where the ids of objects that were merged lead to."""
         self._ids = count(self.first_id)

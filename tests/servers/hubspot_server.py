@@ -52,7 +52,7 @@ class HubspotServer(ApiServer):
         self.most_results = MAX_RESULTS
         self.associations_a_page = 500
         self.limit: Json = {}
-        """The body of a 429 that every request gets, if it is not empty."""
+        """The body of a 429 that every request for objects gets, if it is not empty."""
 
     def add_portal(self, name: str, *, is_sandbox: bool = False) -> Portal:
         """Add a portal of its own token."""
@@ -72,7 +72,7 @@ class HubspotServer(ApiServer):
         if portal is None:
             return _error(401, "Authentication credentials not found.", "INVALID_AUTHENTICATION")
         portal.requests.append(f"{request.method} {request.path}")
-        if self.limit:
+        if self.limit and request.path.startswith("/crm"):
             return json_answer(self.limit, 429)
         parts = [unquote(part) for part in request.path.strip("/").split("/")]
         for object_type in OBJECT_TYPES:
@@ -93,6 +93,8 @@ class HubspotServer(ApiServer):
                 return self._get(request, portal, self._type(object_type), record_id)
             case "GET", ["crm", "v3", "properties", object_type]:
                 return self._properties(request, portal, self._type(object_type))
+            case "GET", ["account-info", "v3", "details"]:
+                return json_answer(portal.account)
             case "GET", ["crm", "v3", "owners"]:
                 return self._owners(request, portal)
             case "GET", ["crm", "v3", "pipelines", object_type]:

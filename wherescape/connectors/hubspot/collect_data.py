@@ -97,6 +97,7 @@ def hubspot_collect_data(
     with connect(
         wherescape, portal=portal, workers=workers, max_retries=max_retries, max_wait_seconds=max_wait_seconds
     ) as hubspot:
+        hubspot.account()
         if keys_only:
             return _load_keys(wherescape, hubspot, table, object_types)
         if not is_of_objects:

@@ -75,6 +75,7 @@ class Hubspot(ApiSource):
     ) -> None:
         access_token = access_token.strip()
         add_secret(access_token)
+        self._offset: timedelta | None = None
         super().__init__(
             ApiClient(
                 checked_address("HubSpot", base_url, BASE_URL),
@@ -82,6 +83,7 @@ class Hubspot(ApiSource):
                 credential=credential,
                 max_retries=max_retries,
                 max_wait_seconds=max_wait_seconds,
+                no_use_to_wait=self._daily_limit,
             )
         )
         self._workers = workers
@@ -101,6 +103,35 @@ class Hubspot(ApiSource):
     @cached_property
     def _searches(self) -> Any:
         return self._crm.objects.search_api
+
+    def account(self) -> Record:
+        """Return what HubSpot tells about the portal, such as `accountType`; empty if it tells nothing.
+
+        Its time zone is kept, in which the limit of a day ends ("Account information").
+
+        Raises:
+            ApiError: HubSpot could not be asked, or refused the token.
+        """
+        try:
+            body = self._client.get_json("account-info/v3/details").body
+        except ApiRefused as error:
+            if error.status_code == 401:
+                raise
+            return {}
+        account: Record = body if isinstance(body, dict) else {}
+        offset = account.get("utcOffsetMilliseconds")
+        self._offset = timedelta(milliseconds=offset) if isinstance(offset, int) else None
+        return account
+
+    def _daily_limit(self, body: Any) -> str:
+        """Say when the limit of the day ends, if it is what was reached ("API usage guidelines")."""
+        if not isinstance(body, dict) or body.get("policyName") != "DAILY":
+            return ""
+        if self._offset is None:
+            return "the portal's limit of requests for today is reached. Run again after midnight in its time zone"
+        now = datetime.now(UTC) + self._offset
+        midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0) - self._offset
+        return f"the portal's limit of requests for today is reached. Run again at {midnight.isoformat()}"
 
     # --------------------------------------------------------------------------------------------------- definitions
 
