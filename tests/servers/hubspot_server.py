@@ -43,6 +43,7 @@ class HubspotServer(ApiServer):
     def __init__(self) -> None:
         super().__init__()
         self.clock = Clock()
+        self.now = self.clock.now
         self.portals: dict[str, Portal] = {}
         self.portal = self.add_portal("main")
         self.most_listed, self.most_searched = MAX_LISTED, MAX_SEARCHED

@@ -160,9 +160,10 @@ class ApiServer(ABC):
             self._faults.append(_Fault(answer, path, after, times))
 
     def mend(self) -> None:
-        """Forget the faults that `fail_next` asked for and that have not come."""
+        """Forget the faults of `fail_next` and the actions of `after_answer` that have not come."""
         with self.lock:
             self._faults.clear()
+            self._hooks.clear()
 
     def after_answer(self, action: Callable[[], object], *, path: str = "", after: int = 0) -> None:
         """Run something once an answer is made and before it is sent, such as a change between two pages.
@@ -242,8 +243,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:  # noqa: N802  the name that http.server calls
         api = self.server.api
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        if not api.is_running:
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        # A client that was killed while it sent has asked for nothing.
+        if not api.is_running or len(body) < length:
             self.close_connection = True
             return
         url = urlsplit(self.path)

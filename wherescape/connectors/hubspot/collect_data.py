@@ -1,4 +1,4 @@
-"""Loads a HubSpot load table."""
+"""The entry point: loads a HubSpot load table, and gives the function that sends a table to HubSpot."""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,10 +24,13 @@ from wherescape.connectors.hubspot.hubspot_tables import (
     object_table,
 )
 from wherescape.connectors.hubspot.hubspot_wrapper import Hubspot
-from wherescape.connectors.hubspot.utils import connect
+from wherescape.connectors.hubspot.process_data import hubspot_load_data
+from wherescape.connectors.hubspot.utils import connect, hubspot_get_token
 from wherescape.errors import DeclarationError
 from wherescape.load_task import LoadResult
 from wherescape.tables import Table, with_key_only
+
+__all__ = ["hubspot_collect_data", "hubspot_get_token", "hubspot_load_data"]
 
 # How long HubSpot's search may take to know of a change.
 OVERLAP_MINUTES = 15

@@ -410,6 +410,92 @@ class Hubspot(ApiSource):
                     raise ApiAnswerInvalid("HubSpot names a page of associations as the next that was already read.")
                 inputs = following
 
+    # ---------------------------------------------------------------------------------------------------------- write
+
+    @cached_property
+    def _changes(self) -> Any:
+        return hubspot_calls(self._client, is_repeatable=False).crm
+
+    def update_batch(self, object_type: ObjectType, inputs: Sequence[Record]) -> BatchAnswer:
+        """Change objects ("Update a batch").
+
+        Arguments:
+            object_type: which.
+            inputs: 100 at most, each with `id`, `properties`, and `objectWriteTraceId`, by which the answer tells of
+                it.
+
+        Raises:
+            ApiRefused: HubSpot takes none of them.
+            ApiOutcomeUnknown: whether they were changed is not known.
+            ApiError: HubSpot could not be reached.
+        """
+        call = self._changes.objects.batch_api.update
+        body = {"inputs": list(inputs)}
+        return _batch_answer(raw(call, object_type.name, batch_input_simple_public_object_batch_input=body))
+
+    def create_batch(self, object_type: ObjectType, inputs: Sequence[Record]) -> BatchAnswer:
+        """Make objects ("Create a batch"); see `update_batch`. Inputs have no `id`."""
+        call = self._changes.objects.batch_api.create
+        body = {"inputs": list(inputs)}
+        return _batch_answer(raw(call, object_type.name, batch_input_simple_public_object_batch_input_for_create=body))
+
+    def upsert_batch(self, object_type: ObjectType, inputs: Sequence[Record]) -> BatchAnswer:
+        """Change objects, or make those that there are not ("Create or update a batch"); see `update_batch`.
+
+        The `id` of an input is a value of its `idProperty`, a property of which no two objects have the same value.
+        """
+        call = self._changes.objects.batch_api.upsert
+        body = {"inputs": list(inputs)}
+        return _batch_answer(raw(call, object_type.name, batch_input_simple_public_object_batch_input_upsert=body))
+
+    def merge(self, object_type: ObjectType, keep_id: str, other_id: str) -> Record:
+        """Make one object of two, for good ("Merge"); associations and activities of both stay.
+
+        Arguments:
+            object_type: which.
+            keep_id: the one whose values count.
+            other_id: the one that goes.
+
+        Returns:
+            The object that stays, whose id may be a new one.
+
+        Raises:
+            ApiError: as for `update_batch`.
+        """
+        call = getattr(self._changes, object_type.name).basic_api.merge
+        body = raw(call, public_merge_input={"primaryObjectId": keep_id, "objectIdToMerge": other_id}).body
+        if not isinstance(body, dict) or not body.get("id"):
+            raise ApiAnswerInvalid(f"HubSpot did not say what became of {object_type.kind} {keep_id} after a merge.")
+        return body
+
+    def associate(
+        self, from_type: ObjectType, from_id: str, to_type: ObjectType, to_id: str, *, category: str, type_id: int
+    ) -> None:
+        """Tie an object to another ("Associations v4, create"); doing it twice is the same as doing it once.
+
+        Arguments:
+            from_type: of the object.
+            from_id: the object.
+            to_type: of the other.
+            to_id: the other.
+            category: HUBSPOT_DEFINED, USER_DEFINED or INTEGRATOR_DEFINED.
+            type_id: the type of the tie, in this direction.
+
+        Raises:
+            ApiError: HubSpot refused it, or could not be reached.
+        """
+        spec = [{"associationCategory": category, "associationTypeId": type_id}]
+        call = self._crm.associations.v4.basic_api.create
+        raw(call, from_type.name, from_id, to_type.name, to_id, association_spec=spec)
+
+    def remove_association(self, from_type: ObjectType, from_id: str, to_type: ObjectType, to_id: str) -> None:
+        """Take all ties between two objects away ("Associations v4, delete").
+
+        Raises:
+            ApiError: as for `associate`.
+        """
+        raw(self._crm.associations.v4.basic_api.archive, from_type.name, from_id, to_type.name, to_id)
+
     # ---------------------------------------------------------------------------------------------------------- pages
 
     def _pages(self, ask: Callable[[dict[str, str]], ApiResponse]) -> Iterator[Record]:
@@ -441,6 +527,10 @@ def _records(response: ApiResponse, name: str) -> list[Record]:
     if isinstance(found, list) and all(isinstance(each, dict) for each in found):
         return found
     raise ApiAnswerInvalid(f"HubSpot answered {response.status_code}, but with no list of {name}.")
+
+
+def _batch_answer(response: ApiResponse) -> BatchAnswer:
+    return BatchAnswer(_records(response, "results"), list(response.body.get("errors") or ()))
 
 
 def _after(response: ApiResponse) -> str | None:

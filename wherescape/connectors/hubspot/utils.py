@@ -10,6 +10,8 @@ from wherescape.errors import DeclarationError, EnvironmentVariableError
 ACCESS_TOKEN = "hubspot_access_token"
 ENVIRONMENT = "hubspot_environment"
 PRODUCTION, DEVELOPMENT = "production", "development"
+# HubSpot, "Account information": the types of accounts that hold no real data.
+NOT_REAL = ("SANDBOX", "DEVELOPER_TEST", "APP_DEVELOPER")
 
 _NO_PORTAL = {
     *("load", "stage", "ds", "hubspot", "association", "associations", "owner", "owners", "pipeline", "pipelines"),
@@ -74,7 +76,8 @@ def connect(wherescape: WhereScape, *, writes: bool = False, portal: str | None 
 
     Raises:
         EnvironmentVariableError: there is no token, or it is not known what the repository is for.
-        DeclarationError: as from `hubspot_get_token`.
+        DeclarationError: as from `hubspot_get_token`, or something is to be written from a development repository to
+            a portal that is no sandbox.
     """
     environment = wherescape.read_parameter(ENVIRONMENT).strip().lower()
     if environment not in (PRODUCTION, DEVELOPMENT) and (writes or environment):
@@ -83,9 +86,19 @@ def connect(wherescape: WhereScape, *, writes: bool = False, portal: str | None 
             " that must write to sandboxes only."
         )
     token, parameter = hubspot_get_token(wherescape, wherescape.table, environment == DEVELOPMENT, portal=portal)
-    return Hubspot(
+    hubspot = Hubspot(
         token,
         wherescape.source_base_url or BASE_URL,
         credential=f"HubSpot's access token (RED parameter {parameter})",
         **options,
     )
+    if writes and environment == DEVELOPMENT:
+        with hubspot:
+            kind = hubspot.account().get("accountType")
+            if kind not in NOT_REAL:
+                raise DeclarationError(
+                    f"The token in {parameter} is of a portal of the type {kind or 'unknown'}, and {ENVIRONMENT} is"
+                    f" {DEVELOPMENT}, which writes to sandboxes only ({', '.join(NOT_REAL)}). Enter a sandbox's token."
+                )
+        return connect(wherescape, portal=portal, **options)
+    return hubspot
