@@ -233,15 +233,19 @@ class WhereScape:
         """
         return self._repository.columns(self._registered)
 
-    def columns_by_source(self) -> dict[str, str]:
-        """Return the names of the table's columns by their source columns, as RED has them; empty without metadata.
+    def columns_by_source(self, table: str = "") -> dict[str, str]:
+        """Return the names of a table's columns by their source columns, as RED has them; empty without metadata.
 
         A column that was renamed in RED keeps its source. Of several with the same source it is the first.
+
+        Arguments:
+            table: its name without the schema; this script's load or stage table when left out.
 
         Raises:
             TableNotRegistered: RED does not know the table.
         """
-        return self._repository.columns_by_source(self._registered)
+        found = self._repository.find_table(table, self.schema) if table else self._registered
+        return self._repository.columns_by_source(found)
 
     # ------------------------------------------------------------------------------------------------------ RED
 

@@ -28,13 +28,13 @@ class Outcomes:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._written: set[int] = set()
-        _append(path, [], replace=True)
+        append_lines(path, [], replace=True)
 
     def write(self, rows: Iterable[Row]) -> None:
         """Add the rows that are settled and not yet in the file."""
         settled = [row for row in rows if row.outcome and row.number not in self._written]
         self._written.update(row.number for row in settled)
-        _append(
+        append_lines(
             self.path,
             [
                 {
@@ -79,13 +79,13 @@ class Journal:
             fingerprints: of the rows.
             began: when this run began, by HubSpot's time.
         """
-        _append(self._path, [{"sending": [*fingerprints], "at": began.astimezone(UTC).isoformat()}])
+        append_lines(self._path, [{"sending": [*fingerprints], "at": began.astimezone(UTC).isoformat()}])
         self.doubtful |= dict.fromkeys(fingerprints, began)
 
     def settle(self, created: Mapping[str, str], not_created: Collection[str]) -> None:
         """Note what became of rows that were sent."""
         if created or not_created:
-            _append(self._path, [{"created": dict(created), "not_created": [*not_created]}])
+            append_lines(self._path, [{"created": dict(created), "not_created": [*not_created]}])
         self.created |= created
         for fingerprint in (*created, *not_created):
             self.doubtful.pop(fingerprint, None)
@@ -96,7 +96,12 @@ def file_in(folder: Path, *names: object) -> Path:
     return folder / "hubspot" / ("_".join(re.sub(r"[^\w.-]", "_", str(name)) for name in names) + ".jsonl")
 
 
-def _append(path: Path, lines: Iterable[object], *, replace: bool = False) -> None:
+def append_lines(path: Path, lines: Iterable[object], *, replace: bool = False) -> None:
+    """Add lines of JSON to a file, and see that they are on the disk.
+
+    Raises:
+        LoadError: the file cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w" if replace else "a", encoding="utf-8", newline="\n") as file:

@@ -63,7 +63,9 @@ def hubspot_get_token(
     return token, parameter
 
 
-def connect(wherescape: WhereScape, *, writes: bool = False, portal: str | None = None, **options: Any) -> Hubspot:
+def connect(
+    wherescape: WhereScape, *, writes: bool = False, portal: str | None = None, parameter: str = "", **options: Any
+) -> Hubspot:
     """Return the portal that the table of this script belongs to.
 
     Arguments:
@@ -72,6 +74,7 @@ def connect(wherescape: WhereScape, *, writes: bool = False, portal: str | None 
             `development`, in which case the tokens of sandboxes are used. It must be there to write.
         writes: whether anything is going to be changed in HubSpot.
         portal: as for `hubspot_get_token`.
+        parameter: the RED parameter with the access token, whatever the table's name says.
         options: of `Hubspot`.
 
     Raises:
@@ -85,7 +88,12 @@ def connect(wherescape: WhereScape, *, writes: bool = False, portal: str | None 
             f"The RED parameter {ENVIRONMENT} is {environment!r}. Enter {PRODUCTION}, or {DEVELOPMENT} in a repository"
             " that must write to sandboxes only."
         )
-    token, parameter = hubspot_get_token(wherescape, wherescape.table, environment == DEVELOPMENT, portal=portal)
+    if parameter:
+        token = wherescape.read_parameter(parameter).strip()
+        if not token:
+            raise EnvironmentVariableError(f"There is no access token of HubSpot in the RED parameter {parameter}.")
+    else:
+        token, parameter = hubspot_get_token(wherescape, wherescape.table, environment == DEVELOPMENT, portal=portal)
     hubspot = Hubspot(
         token,
         wherescape.source_base_url or BASE_URL,
@@ -100,5 +108,5 @@ def connect(wherescape: WhereScape, *, writes: bool = False, portal: str | None 
                     f"The token in {parameter} is of a portal of the type {kind or 'unknown'}, and {ENVIRONMENT} is"
                     f" {DEVELOPMENT}, which writes to sandboxes only ({', '.join(NOT_REAL)}). Enter a sandbox's token."
                 )
-        return connect(wherescape, portal=portal, **options)
+        return connect(wherescape, portal=portal, parameter=parameter, **options)
     return hubspot

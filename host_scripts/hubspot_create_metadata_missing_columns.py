@@ -1,0 +1,3 @@
+from wherescape.connectors.hubspot.check_missing_columns import hubspot_create_metadata_missing_columns
+
+hubspot_create_metadata_missing_columns()
