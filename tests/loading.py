@@ -1,10 +1,13 @@
 """What tests of a load share: a load table made from its declaration, and what a load leaves behind."""
 
 import json
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, get_args
+
+import pytest
 
 from wherescape import Column, Table, WhereScape
 from wherescape.column_types import DataType
@@ -84,6 +87,11 @@ def run_report(wherescape: WhereScape) -> dict[str, Any]:
     report = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
     assert isinstance(report, dict)
     return report
+
+
+def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return what was logged as a warning or worse, whatever level an earlier test has left behind."""
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 def _refuse(constant: str) -> None:

@@ -205,3 +205,4 @@ def load_in_a_restless_moment(warehouse: Warehouse, people: People) -> None:
     except ApiError:
         assert server.trouble and server.answers_left < 0
     server.trouble = None
+    server.mend()

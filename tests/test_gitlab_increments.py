@@ -11,6 +11,7 @@ import pytest
 
 from tests.gitlab_loading import column, create, load
 from tests.gitlab_repository import add_commits, collect_garbage, git, make_repository, reset
+from tests.loading import warnings_of
 from wherescape.connectors.gitlab.gitlab_known_projects import KnownProjectsFile
 from wherescape.connectors.gitlab.gitlab_tables import TABLES
 from wherescape.errors import ApiRefused, DeclarationError, SourceIncomplete
@@ -339,7 +340,7 @@ def test_a_load_that_is_killed_once_its_mark_has_moved_is_known(
         with pytest.raises(Killed):
             load(clean_red, server, COMMIT)
     assert load(clean_red, server, COMMIT).inserted == 0
-    assert not caplog.records
+    assert warnings_of(caplog) == []
 
 
 def files(red: RedServer, table: str, mark: str = "") -> list[Path]:
@@ -363,7 +364,7 @@ def test_a_file_that_is_lost_is_a_warning_and_the_commits_are_read_whole(
 ) -> None:
     create(clean_red, server, COMMIT)
     load(clean_red, server, COMMIT)
-    assert not caplog.records
+    assert warnings_of(caplog) == []
     files(clean_red, COMMIT)[0].unlink()
     commit_file(repository, "Made a month ago", MONDAY - 30 * DAY)
     pushed(server, MONDAY + DAY)
@@ -374,7 +375,7 @@ def test_a_file_that_is_lost_is_a_warning_and_the_commits_are_read_whole(
     assert "Load with full=True" in record.message
     caplog.clear()
     assert load(clean_red, server, COMMIT).inserted == 0
-    assert not caplog.records
+    assert warnings_of(caplog) == []
 
 
 @pytest.mark.parametrize(
@@ -400,7 +401,7 @@ def test_without_the_file_what_is_small_is_loaded_in_full(
     load(clean_red, server, table)
     files(clean_red, table)[0].unlink()
     assert load(clean_red, server, table).inserted == 1
-    assert not caplog.records
+    assert warnings_of(caplog) == []
 
 
 def test_without_a_work_folder_nothing_is_kept(

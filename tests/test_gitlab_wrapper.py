@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from tests.gitlab_repository import add_commits, git, make_empty_repository, make_repository, make_varied_repository
+from tests.loading import warnings_of
 from wherescape.api_client import Record
 from wherescape.connectors.gitlab.gitlab_tables import BRANCHES, COMMITS, PROJECTS, TAGS
 from wherescape.connectors.gitlab.gitlab_wrapper import Gitlab
@@ -176,7 +177,7 @@ def test_an_empty_repository_is_no_fault(tmp_path: Path, caplog: pytest.LogCaptu
         assert any("commits" in request.path for request in server.requests)
         assert [*read_all(gitlab, "branches"), *read_all(gitlab, "tags"), *read_all(gitlab, "commits")] == []
         assert gitlab.extraction.skipped == []
-        assert not caplog.records
+        assert warnings_of(caplog) == []
 
 
 def test_a_repository_that_is_not_said_to_be_empty_is_refused(

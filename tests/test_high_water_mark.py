@@ -34,7 +34,7 @@ def test_a_lookback_is_subtracted_when_reading_only(wherescape: WhereScape) -> N
     assert read_high_water_mark(wherescape, "mark").since == MOMENT
 
 
-@pytest.mark.parametrize("value", [None, "", "  ", "yesterday", "2026-01-05 10:05:00", "2026-01-05"])
+@pytest.mark.parametrize("value", [None, "", "  ", "yesterday", "2026-01-05 10:05:00", "2026-13-05"])
 def test_a_mark_that_is_missing_or_unreadable_means_a_full_load(
     wherescape: WhereScape, caplog: pytest.LogCaptureFixture, value: str | None
 ) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.loading import warnings_of
 from tests.servers.hubspot_server import HubspotServer
 from wherescape import WhereScape
 from wherescape.connectors.hubspot.check_missing_columns import (
@@ -56,7 +57,7 @@ def test_what_is_missing_comes_as_rows_and_a_warning_and_is_closed_once_it_is_th
     clean_red: RedServer, server: HubspotServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert check(clean_red, server) == []
-    assert not caplog.records
+    assert warnings_of(caplog) == []
     server.portal.define("companies", "size")
     del server.portal.definitions["companies"]["color"]
     expected = [("color", "hubspot", False), ("size", "warehouse", False)]
