@@ -1,7 +1,8 @@
 """How the tests run; their stand-in RED server comes from the plugin in `wherescape.testing`."""
 
+import logging
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import pytest
 from hypothesis import settings
@@ -13,6 +14,16 @@ def pytest_configure() -> None:
     settings.load_profile("patient")
     for name in [name for name in os.environ if name.upper().startswith("WSL_")]:
         del os.environ[name]
+
+
+@pytest.fixture(autouse=True)
+def _levels_of_logs() -> Iterator[None]:
+    """Put back what a test changes, so that the next one sees the same log whatever ran before."""
+    loggers = [logging.getLogger(), logging.getLogger("wherescape")]
+    levels = [logger.level for logger in loggers]
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,8 +1,6 @@
 """Tickets that are made one, and tickets that get the right company: none is lost, and what is interrupted goes on."""
 
 import json
-import os
-import signal
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +15,7 @@ from wherescape.connectors.hubspot.ticket_updates import hubspot_update_company_
 from wherescape.errors import ApiError, DeclarationError, EnvironmentVariableError
 from wherescape.sandbox.red_server import RedServer
 from wherescape.testing.api_server import Answer
+from wherescape.testing.contract import kill
 
 TOKEN = "hubspot_access_token"
 HOUR = timedelta(hours=1)
@@ -166,7 +165,7 @@ def test_a_run_that_is_killed_goes_on(clean_red: RedServer, server: HubspotServe
         encoding="utf-8",
     )
     for path, after in (("merge", 3), ("batch/update", 7), ("merge", 12)):
-        server.after_answer(lambda: os.kill(int(pid.read_text()), signal.SIGKILL), path=path, after=after)
+        server.after_answer(lambda: kill(pid), path=path, after=after)
         clean_red.run_host_script(script, "load_hubspot_ticket", source_config={"url": server.url})
         server.mend()
     result = clean_red.run_host_script(script, "load_hubspot_ticket", source_config={"url": server.url})

@@ -96,6 +96,8 @@ def test_what_hubspot_would_refuse_is_refused_without_being_shown(
         ("red;blue", "blue;red", CHECKBOX, True),
         ("red", "red;blue", CHECKBOX, False),
         ("red", "something else", of("number"), False),
+        ("Ann@Example.com", "ann@example.com", definition("email"), True),
+        ("a", " a ", of("string"), True),
     ],
 )
 def test_values_are_compared_by_what_they_mean(

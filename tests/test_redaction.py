@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.host_script import SECRET, HostScript, host_script_in
@@ -29,6 +29,7 @@ def host_script(tmp_path: Path) -> HostScript:
 secrets = st.text(st.characters(codec="utf-8"), min_size=6, max_size=20).filter(lambda text: len(text.strip()) >= 6)
 
 
+@settings(max_examples=25)
 @given(secret=secrets)
 def test_a_secret_is_masked_in_every_form(secret: str) -> None:
     add_secret(secret)

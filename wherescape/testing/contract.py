@@ -325,7 +325,7 @@ class ConnectorContract(ABC, Generic[Server]):
         self._forget(clean_red)
         marks = self._marks(clean_red)
         for position in positions:
-            server.after_answer(lambda: _kill(tmp_path / "pid"), after=position)
+            server.after_answer(lambda: kill(tmp_path / "pid"), after=position)
             result = clean_red.run_host_script(
                 self._script(tmp_path), self.load_table, source_config=self.connection(server)
             )
@@ -483,5 +483,6 @@ def _with_new_fields(answer: Answer) -> Answer:
     return Answer(answer.status, json.dumps(extended(body)), answer.headers, answer.cut)
 
 
-def _kill(pid_file: Path) -> None:
+def kill(pid_file: Path) -> None:
+    """End a process at once, whose number stands in a file."""
     os.kill(int(pid_file.read_text()), getattr(signal, "SIGKILL", signal.SIGTERM))

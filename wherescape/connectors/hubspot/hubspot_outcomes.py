@@ -1,6 +1,6 @@
 """What became of each row that was sent to HubSpot, kept in files of the work directory that survive a kill.
 
-Neither holds a value of a row.
+Neither holds a value of a row, but for its id and the value of a unique property that is no personal data.
 """
 
 import json
@@ -20,13 +20,15 @@ class Outcomes:
 
     Arguments:
         path: the file; an older one is replaced.
+        with_keys: whether values of the unique property are no personal data, and may tell which row is meant.
 
     Raises:
         LoadError: the file cannot be written, so that nothing is to be sent.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, with_keys: bool) -> None:
         self.path = path
+        self._with_keys = with_keys
         self._written: set[int] = set()
         append_lines(path, [], replace=True)
 
@@ -41,6 +43,7 @@ class Outcomes:
                     "row": row.number,
                     "outcome": row.outcome,
                     "id": row.id or None,
+                    **({"key": row.key} if self._with_keys and row.key else {}),
                     "properties": sorted(row.changes),
                     **({"reason": row.reason} if row.reason else {}),
                 }

@@ -18,6 +18,7 @@ from wherescape.connectors.hubspot.hubspot_values import means_the_same, to_hubs
 from wherescape.errors import DeclarationError, ValueDoesNotFit
 
 ID_COLUMNS = ("id", "record_id", "hs_object_id")
+PERSONAL_WORDS = ("mail", "phone", "name")
 OWN_COLUMNS = ("createdat", "updatedat", "archived", "created_at", "updated_at")
 """What `hubspot_collect_data` adds to the properties, and which cannot be written."""
 
@@ -139,6 +140,13 @@ def is_read_only(definition: Record) -> bool:
     """Tell whether a property cannot be written."""
     metadata = definition.get("modificationMetadata") or {}
     return bool(metadata.get("readOnlyValue") or definition.get("calculated"))
+
+
+def is_personal(name: str, definitions: Mapping[str, Record]) -> bool:
+    """Tell whether the values of a property are about persons, so that they are not to be seen in a file."""
+    definition = next((each for known, each in definitions.items() if known.lower() == name.lower()), None)
+    is_sensitive = definition is not None and definition.get("dataSensitivity", "non_sensitive") != "non_sensitive"
+    return is_sensitive or any(word in name.lower() for word in PERSONAL_WORDS)
 
 
 def make_rows(

@@ -13,6 +13,8 @@ from typing import Any
 from wherescape.api_client import Record
 from wherescape.errors import ValueDoesNotFit
 
+KEPT_IN_LOWER_CASE = ("email", "domain")
+"""Properties that HubSpot writes in lower case, whatever it is sent."""
 TRUE, FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
 
 
@@ -36,8 +38,10 @@ def means_the_same(one: str | None, other: str | None, definition: Record) -> bo
     """Tell whether two values of a property are the same to HubSpot."""
     if not one or not other:
         return (one or "") == (other or "")
-    if one == other:
+    if one.strip() == other.strip():
         return True
+    if definition.get("name") in KEPT_IN_LOWER_CASE:
+        return one.strip().lower() == other.strip().lower()
     kind = str(definition.get("type"))
     try:
         if kind == "enumeration" and _holds_several(definition):

@@ -12,7 +12,7 @@ from wherescape import WhereScape
 from wherescape.api_client import Record
 from wherescape.connectors.hubspot.hubspot_objects import OBJECT_TYPES, ObjectType
 from wherescape.connectors.hubspot.hubspot_outcomes import Journal, Outcomes, file_in
-from wherescape.connectors.hubspot.hubspot_plan import Row, compare, make_rows, match_columns
+from wherescape.connectors.hubspot.hubspot_plan import Row, compare, is_personal, make_rows, match_columns
 from wherescape.connectors.hubspot.hubspot_tables import find_kind
 from wherescape.connectors.hubspot.hubspot_values import means_the_same
 from wherescape.connectors.hubspot.hubspot_wrapper import INPUTS_A_BATCH, BatchAnswer, Hubspot
@@ -71,7 +71,8 @@ def hubspot_load_data(
     any failure: no row is sent twice, and none is left out.
 
     What HubSpot would refuse is found before anything is sent, as far as the definitions of its properties tell. Each
-    row's outcome is a line in `{WSL_WORKDIR}/hubspot/{table}_{sequence}.jsonl`, without its values.
+    row's outcome is a line in `{WSL_WORKDIR}/hubspot/{table}_{sequence}.jsonl`, without its values but for its id and
+    the value of `id_property`, unless that is personal.
 
     Arguments:
         wherescape: made from the environment when left out.
@@ -113,7 +114,10 @@ def hubspot_load_data(
         sender.compare_with_hubspot()
         if dry_run:
             return _tell_dry_run(wherescape, object_type, rows)
-        outcomes = Outcomes(file_in(wherescape.workdir, wherescape.table, wherescape.sequence))
+        outcomes = Outcomes(
+            file_in(wherescape.workdir, wherescape.table, wherescape.sequence),
+            with_keys=not is_personal(id_property, definitions),
+        )
         try:
             for _ in sender.send():
                 outcomes.write(rows)
