@@ -171,7 +171,8 @@ class Portal:
     def create(self, object_type: str, properties: Mapping[str, str | None]) -> Record:
         """Make an object."""
         now = self.clock.moment()
-        record = Record(str(next(self._ids)), dict(properties), now, now)
+        values = {name: self.kept(name, value) for name, value in properties.items()}
+        record = Record(str(next(self._ids)), values, now, now)
         self.records[object_type][record.id] = record
         self._reindex(object_type, record)
         return record
@@ -179,7 +180,7 @@ class Portal:
     def change(self, object_type: str, record_id: str, **properties: str | None) -> None:
         """Change an object."""
         record = self.records[object_type][record_id]
-        record.properties.update(properties)
+        record.properties.update({name: self.kept(name, value) for name, value in properties.items()})
         record.updated = self.clock.moment()
         self._reindex(object_type, record)
 
@@ -221,6 +222,10 @@ class Portal:
         merged.updated = self.clock.moment()
         self._reindex(object_type, merged)
         return merged
+
+    def kept(self, name: str, value: str | None) -> str | None:
+        """Return a value as it is stored: an address of e-mail is in lower case."""
+        return value.lower() if name == "email" and value else value
 
     def find(self, object_type: str, record_id: str) -> Record | None:
         """Return an object by its id, or by one that it was merged from."""

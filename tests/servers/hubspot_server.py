@@ -4,8 +4,11 @@ Sources: HubSpot CRM API v3 and v4 ("Objects", "Search", "Properties", "Owners",
 "API usage guidelines".
 """
 
+import json
 import re
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -18,6 +21,7 @@ from tests.servers.hubspot_portal import (
     Json,
     Portal,
     Record,
+    modified_property,
     timestamp,
 )
 from wherescape.testing.api_server import Answer, ApiServer, Refused, Request, json_answer
@@ -54,6 +58,10 @@ class HubspotServer(ApiServer):
         self.associations_a_page = 500
         self.limit: Json = {}
         """The body of a 429 that every request for objects gets, if it is not empty."""
+        self.burst = self.searches = 0
+        """How many requests, and how many searches, pass in an interval; 0 for any number."""
+        self.interval_milliseconds = 10_000
+        self._passed: dict[str, list[float]] = {}
 
     def add_portal(self, name: str, *, is_sandbox: bool = False) -> Portal:
         """Add a portal of its own token."""
@@ -75,6 +83,38 @@ class HubspotServer(ApiServer):
         portal.requests.append(f"{request.method} {request.path}")
         if self.limit and request.path.startswith("/crm"):
             return json_answer(self.limit, 429)
+        if request.path.endswith("/search"):
+            self._let_pass(portal, "SECONDLY", self.searches, {})
+            return self._answer_of(request, portal)
+        headers = (
+            {}
+            if not self.burst
+            else {
+                "X-HubSpot-RateLimit-Max": str(self.burst),
+                "X-HubSpot-RateLimit-Interval-Milliseconds": str(self.interval_milliseconds),
+            }
+        )
+        left = self._let_pass(portal, "TEN_SECONDLY_ROLLING", self.burst, headers)
+        answer = self._answer_of(request, portal)
+        if headers:
+            headers["X-HubSpot-RateLimit-Remaining"] = str(left)
+        return replace(answer, headers={**answer.headers, **headers})
+
+    def _let_pass(self, portal: Portal, policy: str, most: int, headers: Mapping[str, str]) -> int:
+        """Return how many requests are left of a limit; refuse one that is over it."""
+        if not most:
+            return 0
+        now = time.monotonic()
+        earliest = now - self.interval_milliseconds / 1000
+        passed = [moment for moment in self._passed.get(portal.token + policy, []) if moment > earliest]
+        if len(passed) >= most:
+            body = {"status": "error", "message": "You have reached your limit.", "errorType": "RATE_LIMIT"}
+            remaining = {"X-HubSpot-RateLimit-Remaining": "0"} if headers else {}
+            raise Refused(json_answer(body | {"policyName": policy}, 429, {**headers, **remaining}))
+        self._passed[portal.token + policy] = [*passed, now]
+        return most - len(passed) - 1
+
+    def _answer_of(self, request: Request, portal: Portal) -> Answer:
         parts = [unquote(part) for part in request.path.strip("/").split("/")]
         for object_type in OBJECT_TYPES:
             if object_type in parts[3:] and object_type in portal.missing_scopes:
@@ -137,7 +177,7 @@ class HubspotServer(ApiServer):
         query = request.query
         self._check(request, query, ("limit", "after", "properties", "associations", "archived"))
         limit = min(self._number(request, query.get("limit", "10"), 1, MAX_LISTED, "limit"), self.most_listed)
-        archived = query.get("archived", "false") == "true"
+        archived = _is_true(query.get("archived"))
         after = query.get("after", "")
         names = self._names(query.get("properties"), object_type)
         found = sorted(
@@ -155,7 +195,7 @@ class HubspotServer(ApiServer):
     def _get(self, request: Request, portal: Portal, object_type: str, record_id: str) -> Answer:
         self._check(request, request.query, ("properties", "archived", "idProperty"))
         record = portal.find(object_type, record_id)
-        if record is None or record.archived != (request.query.get("archived") == "true"):
+        if record is None or record.archived != _is_true(request.query.get("archived")):
             return _error(404, "resource not found", "OBJECT_NOT_FOUND")
         return json_answer(
             portal.entity(object_type, record, self._names(request.query.get("properties"), object_type))
@@ -166,6 +206,7 @@ class HubspotServer(ApiServer):
 
     def _batch_read(self, request: Request, portal: Portal, object_type: str) -> Answer:
         self._check(request, request.query, ("archived",))
+        archived = _is_true(request.query.get("archived"))
         body = request.body or {}
         self._check(request, body, ("inputs", "properties", "propertiesWithHistory", "idProperty"))
         ids = [each["id"] for each in self._inputs(request, body, MAX_BATCH)]
@@ -173,7 +214,7 @@ class HubspotServer(ApiServer):
         errors: list[str] = []
         for given in ids:
             record = self._by(portal, object_type, given, body.get("idProperty"))
-            if record is None or record.archived:
+            if record is None or record.archived != archived:
                 errors.append(given)
             elif not any(each["id"] == record.id for each in found):
                 found.append(portal.entity(object_type, record, body.get("properties", [])))
@@ -192,8 +233,9 @@ class HubspotServer(ApiServer):
     def _by(self, portal: Portal, object_type: str, given: str, id_property: str | None) -> Record | None:
         if not id_property or id_property == "hs_object_id":
             return portal.find(object_type, given)
+        wanted = portal.kept(id_property, given)
         records = portal.records[object_type].values()
-        found = (record for record in records if record.properties.get(id_property) == given and not record.archived)
+        found = (record for record in records if record.properties.get(id_property) == wanted and not record.archived)
         return next(found, None)
 
     def _inputs(self, request: Request, body: Mapping[str, Any], most: int) -> list[Json]:
@@ -232,9 +274,10 @@ class HubspotServer(ApiServer):
         answer: Json = {
             "total": len(found),
             "results": [
-                portal.entity(object_type, Record(record.id, dict(values), record.created, record.updated), names)
+                portal.entity(object_type, Record(record.id, dict(values), record.created, updated), names)
                 for record, values in shown
                 for names in [body.get("properties") or [*DEFAULT_PROPERTIES.get(object_type, ())]]
+                for updated in [datetime.fromisoformat(str(values[modified_property(object_type)]))]
             ],
         }
         if is_page_empty and found:
@@ -291,7 +334,7 @@ class HubspotServer(ApiServer):
     def _properties(self, request: Request, portal: Portal, object_type: str) -> Answer:
         self._check(request, request.query, ("archived", "dataSensitivity"))
         sensitivity = request.query.get("dataSensitivity", "non_sensitive")
-        archived = request.query.get("archived") == "true"
+        archived = _is_true(request.query.get("archived"))
         found = [
             each
             for each in portal.definitions[object_type].values()
@@ -302,7 +345,7 @@ class HubspotServer(ApiServer):
     def _owners(self, request: Request, portal: Portal) -> Answer:
         self._check(request, request.query, ("limit", "after", "archived", "email"))
         limit = self._number(request, request.query.get("limit", "100"), 1, 500, "limit")
-        archived = request.query.get("archived") == "true"
+        archived = _is_true(request.query.get("archived"))
         owners = [owner for owner in portal.owners if owner["archived"] == archived]
         start = int(request.query.get("after") or 0)
         body: Json = {"results": owners[start : start + min(limit, self.most_listed)]}
@@ -352,7 +395,8 @@ class HubspotServer(ApiServer):
         names = {name for each in inputs for name in each["properties"]}
         if unknown := sorted(names - portal.definitions[object_type].keys()):
             # Whatever else is in the batch.
-            return _error(400, f'Property values were not valid: "{unknown[0]}" does not exist', "VALIDATION_ERROR")
+            problem = {"isValid": False, "error": "PROPERTY_DOESNT_EXIST", "name": unknown[0]}
+            return _error(400, f"Property values were not valid: {json.dumps([problem])}", "VALIDATION_ERROR")
         return self._write_all(portal, object_type, verb, inputs)
 
     def _write_all(self, portal: Portal, object_type: str, verb: str, inputs: Sequence[Json]) -> Answer:
@@ -409,11 +453,11 @@ class HubspotServer(ApiServer):
             if about["modificationMetadata"]["readOnlyValue"] or about["calculated"]:
                 return _Problem(400, "VALIDATION_ERROR", f"{name} is a read only property")
             if value and not _is_valid(about, value):
-                return _Problem(400, "VALIDATION_ERROR", f"the value of {name} was not valid")
+                return _Problem(400, "VALIDATION_ERROR", f"{value} is no value of {name}")
             if value and about["hasUniqueValue"]:
                 other = self._by(portal, object_type, value, name)
                 if other is not None and (record is None or other.id != record.id):
-                    return _Problem(409, "CONFLICT", f"another object has this value of {name}")
+                    return _Problem(409, "CONFLICT", f"{other.id} already has the value {value} of {name}")
         return None
 
     # ------------------------------------------------------------------------------------------------- associations
@@ -487,6 +531,10 @@ class _Problem:
 def _error(status: int, message: str, category: str) -> Answer:
     body = {"status": "error", "message": message, "correlationId": "aeb5f871-7f07-4993-9211-075dc63e7cbf"}
     return json_answer({**body, "category": category, "errors": [], "context": {}, "links": {}}, status)
+
+
+def _is_true(text: str | None) -> bool:
+    return (text or "").lower() == "true"
 
 
 def _comparable(kind: str, value: str) -> Any:
