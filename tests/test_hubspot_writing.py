@@ -15,10 +15,10 @@ from tests.servers.hubspot_server import HubspotServer
 from wherescape import WhereScape
 from wherescape.connectors.hubspot.collect_data import hubspot_load_data
 from wherescape.connectors.hubspot.process_data import SendResult
-from wherescape.errors import ApiError, DeclarationError, LoadError, UnknownTableKind
+from wherescape.errors import ApiAnswerInvalid, ApiError, ApiRefused, DeclarationError, LoadError, UnknownTableKind
 from wherescape.sandbox.red_server import RedServer
 from wherescape.sandbox.scheduler import TaskResult
-from wherescape.testing.api_server import Answer
+from wherescape.testing.api_server import Answer, Request, json_answer
 from wherescape.testing.contract import kill
 
 TABLE = "load_hubspot_company"
@@ -74,6 +74,51 @@ def names(server: HubspotServer) -> list[str | None]:
 
 
 # --------------------------------------------------------------------------------------------------------- one by one
+
+
+def test_contacts_are_found_by_their_address_in_any_case(clean_red: RedServer, server: HubspotServer) -> None:
+    table = "load_hubspot_contact"
+    server.portal.add("contacts", email="anna@example.com", firstname="Anna")
+    fill(
+        clean_red,
+        [
+            {"email": "Anna@Example.com", "firstname": "Anna"},
+            {"email": "Bert@Example.com", "firstname": "Bert"},
+            {"email": "bert@example.com", "firstname": "Berta"},
+        ],
+        table,
+    )
+    assert counts(send(clean_red, server, table, id_property="email")) == (1, 0, 1, 1)
+    assert counts(send(clean_red, server, table, id_property="email")) == (0, 0, 2, 1)
+    assert len(server.portal.writes) == 1
+
+
+def test_an_object_that_was_made_meanwhile_counts_as_changed(clean_red: RedServer, server: HubspotServer) -> None:
+    fill(clean_red, [{"number": "C1", "name": "Lamp"}])
+
+    def make_it_first(request: Request, answer: Answer) -> Answer:
+        if request.path.endswith("batch/read"):
+            server.portal.add("companies", number="C1", name="Old")
+        return answer
+
+    server.rewrite = make_it_first
+    assert counts(send(clean_red, server, id_property="number")) == (0, 1, 0, 0)
+
+
+def test_what_cannot_be_read_is_no_object_that_is_gone(clean_red: RedServer, server: HubspotServer) -> None:
+    companies = [server.portal.add("companies", name="Old") for _ in range(3)]
+    fill(clean_red, [{"id": company, "name": "New"} for company in companies])
+
+    def fail_for_two(request: Request, answer: Answer) -> Answer:
+        if not request.path.endswith("batch/read"):
+            return answer
+        error = {"status": "error", "category": "INTERNAL_ERROR", "message": "New", "context": {"ids": companies[1:]}}
+        return json_answer({**json.loads(answer.body), "results": [], "errors": [error]}, 207)
+
+    server.rewrite = fail_for_two
+    with pytest.raises(ApiAnswerInvalid, match="could not read some of 3 companies: INTERNAL_ERROR"):
+        send(clean_red, server)
+    assert server.portal.writes == []
 
 
 def test_rows_with_an_id_change_what_differs_and_nothing_else(clean_red: RedServer, server: HubspotServer) -> None:
@@ -271,6 +316,51 @@ def test_a_dry_run_tells_what_it_would_do_and_does_nothing(
 
 
 # ------------------------------------------------------------------------------------------------ what may go wrong
+
+
+def test_objects_that_hubspot_wrote_otherwise_are_not_made_again(clean_red: RedServer, server: HubspotServer) -> None:
+    fill(clean_red, [{"name": f"Company {n}", "domain": f"https://www.c{n}.example.com/"} for n in range(3)])
+
+    def normalise_and_lose(request: Request, answer: Answer) -> Answer:
+        if not request.path.endswith("batch/create"):
+            return answer
+        for each in server.portal.records["companies"].values():
+            each.properties["domain"] = (each.properties["domain"] or "").removeprefix("https://www.").strip("/")
+        return LOST
+
+    server.rewrite = normalise_and_lose
+    for _ in range(2):
+        with pytest.raises(LoadError, match="not one of 3 rows.* it was sent, and may have made 5041.*: give the row"):
+            send(clean_red, server)
+    assert len(server.portal.records["companies"]) == 3
+    server.rewrite = lambda request, answer: answer
+    assert counts(send(clean_red, server, make_doubtful=True)) == (3, 0, 0, 0)
+    assert counts(send(clean_red, server)) == (0, 0, 3, 0)
+
+
+def test_an_answer_that_does_not_tell_the_rows_makes_none_twice(clean_red: RedServer, server: HubspotServer) -> None:
+    fill(clean_red, [{"name": f"Company {number}"} for number in range(150)])
+
+    def forget_the_rows(request: Request, answer: Answer) -> Answer:
+        if not request.path.endswith("batch/create"):
+            return answer
+        body = json.loads(answer.body)
+        for result in body["results"]:
+            del result["objectWriteTraceId"]
+        return json_answer(body, 201)
+
+    server.rewrite = forget_the_rows
+    assert counts(send(clean_red, server)) == (150, 0, 0, 0)
+    assert sorted(map(str, names(server))) == sorted(f"Company {number}" for number in range(150))
+
+
+def test_what_hubspot_says_of_values_is_not_told(clean_red: RedServer, server: HubspotServer) -> None:
+    fill(clean_red, [{"email": "anna@example.com", "firstname": "Anna"}], "load_hubspot_contact")
+    error = {"category": "CONFLICT", "message": "anna@example.com is no address", "errors": [], "context": {}}
+    server.fail_next(json_answer(error, 400), path="batch/read")
+    with pytest.raises(ApiRefused) as caught:
+        send(clean_red, server, "load_hubspot_contact", id_property="email")
+    assert "answered 400 CONFLICT" in str(caught.value) and "anna" not in str(caught.value)
 
 
 @pytest.mark.parametrize("happened", [True, False], ids=["carried out", "not carried out"])

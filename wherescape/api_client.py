@@ -84,6 +84,8 @@ class ApiClient:
             what anyone may see; for an API that does so in place of a 401.
         no_use_to_wait: tells by the JSON of a 429 in words why no wait of this load helps, such as that the quota of
             the day is used up; empty if one may.
+        describe: tells what the JSON of a refusal says, for messages; its own message when left out. For an API whose
+            messages repeat what it was sent, and so may hold personal data.
 
     Raises:
         DeclarationError: a header holds a line end or another character that HTTP forbids, or `max_retries` is
@@ -102,6 +104,7 @@ class ApiClient:
         backoff_factor: float = 0.5,
         is_anonymous: Callable[[Mapping[str, str]], bool] = lambda headers: False,
         no_use_to_wait: Callable[[Json], str] = lambda body: "",
+        describe: Callable[[Json], str] | None = None,
     ) -> None:
         if max_retries < 0:
             raise DeclarationError(f"max_retries is {max_retries}; 0 is the least, for no retry.")
@@ -111,6 +114,7 @@ class ApiClient:
         self._credential = credential
         self._is_anonymous = is_anonymous
         self._no_use_to_wait = no_use_to_wait
+        self._describe = describe
         for name, value in (headers or {}).items():
             if not (value.isascii() and value.isprintable()):
                 raise DeclarationError(f"The header {name} holds a character that HTTP forbids; check {credential}.")
@@ -170,13 +174,22 @@ class ApiClient:
         """
         return self._ask("POST", self._url(path), body=body)
 
-    def send_json(self, method: str, path: str, body: Json = None, *, is_repeatable: bool = True) -> ApiResponse:
+    def send_json(
+        self,
+        method: str,
+        path: str,
+        body: Json = None,
+        params: Mapping[str, str | int] | None = None,
+        *,
+        is_repeatable: bool = True,
+    ) -> ApiResponse:
         """Change something.
 
         Arguments:
             method: POST, PUT, PATCH or DELETE.
             path: as for `get_json`.
             body: sent as JSON; nothing is sent for None.
+            params: the query.
             is_repeatable: whether doing it twice is the same as doing it once. If not, it is sent again only if it
                 surely was not carried out: without a connection, and after 429.
 
@@ -187,7 +200,15 @@ class ApiClient:
             ApiOutcomeUnknown: it is not repeatable, and whether it was carried out is not known.
             ApiError: as for `get_json`.
         """
-        return self._ask(method, self._url(path), body=body, is_change=True, is_repeatable=is_repeatable)
+        return self._ask(method, self._url(path), params, body, is_change=True, is_repeatable=is_repeatable)
+
+    def pause(self, seconds: float) -> None:
+        """Wait before the next request of this thread, for an API that tells its rate limit in its documents only.
+
+        Raises:
+            ApiUnavailable: the client is closed.
+        """
+        self._gate.pass_through(seconds)
 
     def follow_links(
         self,
@@ -394,7 +415,7 @@ class ApiClient:
                     ) from None
                 retry.sleep()
         if not is_repeatable and (response.status_code >= 500 or response.status_code == 408):
-            raise _outcome_unknown(url, f"it answered {response.status_code} {_detail(response)}".rstrip())
+            raise _outcome_unknown(url, f"it answered {response.status_code} {self._detail(response)}".rstrip())
         self._check_status(response, url, is_change)
         try:
             parsed = None if is_change and not content else _parse(content, response, url)
@@ -447,7 +468,7 @@ class ApiClient:
                     401,
                 )
             return
-        answer = f"{_place(url)} answered {status} {_detail(response)}".rstrip()
+        answer = f"{_place(url)} answered {status} {self._detail(response)}".rstrip()
         if status == 429:
             if reason := self._no_use_to_wait(_json_of(response.content)):
                 raise ApiRateLimited(f"{_place(url)} answered 429: {reason}.")
@@ -490,6 +511,16 @@ class ApiClient:
         self._gate.hold(seconds)
         if seconds >= LONG_WAIT:
             logger.info("The API's rate limit makes all requests wait for %.0f seconds.", seconds)
+
+    def _detail(self, response: requests.Response) -> str:
+        """Return what an error answer says, in one short line; nothing of an HTML page."""
+        if "html" in response.headers.get("Content-Type", ""):
+            return ""
+        body = _json_of(response.content)
+        own = response.text if body is None else _message(body)
+        text = self._describe(body) if self._describe else own
+        text = " ".join(text.split()).removeprefix(f"{response.status_code} ")
+        return redact(text)[:LONGEST_DETAIL]
 
     def _attempts(self) -> str:
         return f"after {self._max_retries} retries" if self._max_retries else "without a retry"
@@ -682,17 +713,6 @@ def _find(response: ApiResponse, name: str) -> Json:
 def _whole_number(value: object) -> int | None:
     text = str(value)
     return int(text) if text.isascii() and text.isdecimal() else None
-
-
-def _detail(response: requests.Response) -> str:
-    """Return what an error answer says, in one short line; nothing of an HTML page."""
-    kind = response.headers.get("Content-Type", "")
-    if "html" in kind:
-        return ""
-    body = _json_of(response.content)
-    text = response.text if body is None else _message(body)
-    text = " ".join(text.split()).removeprefix(f"{response.status_code} ")
-    return redact(text)[:LONGEST_DETAIL]
 
 
 def _json_of(body: bytes) -> Json:

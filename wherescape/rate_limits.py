@@ -63,6 +63,27 @@ def moment_in(seconds: float) -> str:
     return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat(timespec="seconds")
 
 
+class Pace:
+    """Keeps the calls of several threads apart in time.
+
+    Arguments:
+        per_second: how many calls there may be in a second.
+    """
+
+    def __init__(self, per_second: float) -> None:
+        self._interval = 1 / per_second
+        self._lock = threading.Lock()
+        self._next = 0.0
+
+    def take_turn(self) -> float:
+        """Take the next turn, and return the seconds until it comes."""
+        with self._lock:
+            now = time.monotonic()
+            turn = max(now, self._next)
+            self._next = turn + self._interval
+            return turn - now
+
+
 class Gate:
     """Holds back all requests of a client while its API asks any of them to wait.
 

@@ -223,6 +223,12 @@ class Portal:
         self._reindex(object_type, merged)
         return merged
 
+    def is_unique(self, object_type: str, name: str) -> bool:
+        """Tell whether no two objects have the same value of a property; its definition does not say so of e-mail."""
+        if (object_type, name) == ("contacts", "email"):
+            return True
+        return bool(self.definitions[object_type].get(name, {}).get("hasUniqueValue"))
+
     def kept(self, name: str, value: str | None) -> str | None:
         """Return a value as it is stored: an address of e-mail is in lower case."""
         return value.lower() if name == "email" and value else value

@@ -118,7 +118,8 @@ class HubspotServer(ApiServer):
         parts = [unquote(part) for part in request.path.strip("/").split("/")]
         for object_type in OBJECT_TYPES:
             if object_type in parts[3:] and object_type in portal.missing_scopes:
-                return _error(403, "This app hasn't been granted all required scopes.", "MISSING_SCOPES")
+                needed = {"requiredGranularScopes": [f"crm.objects.{object_type}.read"]}
+                return _error(403, "This app hasn't been granted all required scopes.", "MISSING_SCOPES", needed)
         match request.method, parts:
             case "GET", ["crm", "v3", "objects", object_type]:
                 return self._list(request, portal, self._type(object_type))
@@ -444,17 +445,15 @@ class HubspotServer(ApiServer):
         record = self._by(portal, object_type, each.get("id", ""), each.get("idProperty")) if "id" in each else None
         if verb == "update" and (record is None or record.archived):
             return _Problem(404, "OBJECT_NOT_FOUND", "resource not found")
-        if verb == "upsert":
-            unique = portal.definitions[object_type].get(each.get("idProperty", ""), {})
-            if not unique.get("hasUniqueValue"):
-                return _Problem(400, "VALIDATION_ERROR", "idProperty must be a unique property")
+        if verb == "upsert" and not portal.is_unique(object_type, each.get("idProperty", "")):
+            return _Problem(400, "VALIDATION_ERROR", "idProperty must be a unique property")
         for name, value in each["properties"].items():
             about = portal.definitions[object_type][name]
             if about["modificationMetadata"]["readOnlyValue"] or about["calculated"]:
                 return _Problem(400, "VALIDATION_ERROR", f"{name} is a read only property")
             if value and not _is_valid(about, value):
                 return _Problem(400, "VALIDATION_ERROR", f"{value} is no value of {name}")
-            if value and about["hasUniqueValue"]:
+            if value and portal.is_unique(object_type, name):
                 other = self._by(portal, object_type, value, name)
                 if other is not None and (record is None or other.id != record.id):
                     return _Problem(409, "CONFLICT", f"{other.id} already has the value {value} of {name}")
@@ -528,9 +527,10 @@ class _Problem:
         self.status, self.category, self.text = status, category, text
 
 
-def _error(status: int, message: str, category: str) -> Answer:
+def _error(status: int, message: str, category: str, context: Json | None = None) -> Answer:
+    errors = [{"message": message, "context": context}] if context else []
     body = {"status": "error", "message": message, "correlationId": "aeb5f871-7f07-4993-9211-075dc63e7cbf"}
-    return json_answer({**body, "category": category, "errors": [], "context": {}, "links": {}}, status)
+    return json_answer({**body, "category": category, "errors": errors, "context": {}, "links": {}}, status)
 
 
 def _is_true(text: str | None) -> bool:

@@ -3,7 +3,7 @@
 hubspot-api-client itself repeats nothing, waits for no rate limit, and its models drop fields that they do not know.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from wherescape.api_client import ApiClient, ApiResponse
@@ -45,20 +45,24 @@ class _Sender:
         self._is_repeatable = is_repeatable
 
     def GET(self, url: str, query_params: Any = None, **_: object) -> ApiResponse:  # noqa: N802  its own name
-        query: dict[str, list[str]] = {}
-        for name, value in query_params or ():
-            query.setdefault(name, []).append(_text(value))
-        # A list comes as one parameter for each of its items, which makes an address longer than need be.
-        return self._api.get_json(url, {name: ",".join(values) for name, values in query.items()})
+        return self._api.get_json(url, _query(query_params))
 
-    def POST(self, url: str, body: Any = None, **_: object) -> ApiResponse:  # noqa: N802
-        return self._api.send_json("POST", url, body, is_repeatable=self._is_repeatable)
+    def POST(self, url: str, body: Any = None, query_params: Any = None, **_: object) -> ApiResponse:  # noqa: N802
+        return self._api.send_json("POST", url, body, _query(query_params), is_repeatable=self._is_repeatable)
 
-    def PUT(self, url: str, body: Any = None, **_: object) -> ApiResponse:  # noqa: N802
-        return self._api.send_json("PUT", url, body)
+    def PUT(self, url: str, body: Any = None, query_params: Any = None, **_: object) -> ApiResponse:  # noqa: N802
+        return self._api.send_json("PUT", url, body, _query(query_params))
 
-    def DELETE(self, url: str, body: Any = None, **_: object) -> ApiResponse:  # noqa: N802
-        return self._api.send_json("DELETE", url, body)
+    def DELETE(self, url: str, body: Any = None, query_params: Any = None, **_: object) -> ApiResponse:  # noqa: N802
+        return self._api.send_json("DELETE", url, body, _query(query_params))
+
+
+def _query(parameters: Iterable[tuple[str, Any]] | None) -> dict[str, str | int]:
+    query: dict[str, list[str]] = {}
+    for name, value in parameters or ():
+        query.setdefault(name, []).append(_text(value))
+    # A list comes as one parameter for each of its items, which makes an address longer than need be.
+    return {name: ",".join(values) for name, values in query.items()}
 
 
 def _text(value: Any) -> str:

@@ -18,6 +18,8 @@ from wherescape.connectors.hubspot.hubspot_values import means_the_same, to_hubs
 from wherescape.errors import DeclarationError, ValueDoesNotFit
 
 ID_COLUMNS = ("id", "record_id", "hs_object_id")
+ALWAYS_UNIQUE = (("contacts", "email"),)
+"""HubSpot, "Create or update a batch": what objects are found by although the definition may not call it unique."""
 PERSONAL_WORDS = ("mail", "phone", "name")
 OWN_COLUMNS = ("createdat", "updatedat", "archived", "created_at", "updated_at")
 """What `hubspot_collect_data` adds to the properties, and which cannot be written."""
@@ -94,7 +96,8 @@ def match_columns(
     """
     by_name = {str(each["name"]).lower(): each for each in definitions}
     wanted = id_property.lower()
-    if id_property and not (by_name.get(wanted) or {}).get("hasUniqueValue"):
+    is_unique = (by_name.get(wanted) or {}).get("hasUniqueValue") or (object_type.name, wanted) in ALWAYS_UNIQUE
+    if id_property and not is_unique:
         raise DeclarationError(
             f"Objects cannot be found by id_property={id_property!r}: HubSpot's {object_type.name} have no property of"
             " that name whose values are unique."
@@ -203,16 +206,32 @@ def compare(row: Row, existing: Record | None, definitions: Mapping[str, Record]
         existing: the object as HubSpot has it; None if there is none.
         definitions: of properties, by their names.
     """
-    present: Mapping[str, str | None] = (existing or {}).get("properties") or {}
     row.changes = {
-        name: value
-        for name, value in row.properties.items()
-        if not means_the_same(value, present.get(name), definitions[name])
+        name: value for name, value in row.properties.items() if not _agrees(existing or {}, name, value, definitions)
     }
     if existing is not None:
         row.id = str(existing["id"])
         if not row.changes:
             row.outcome = "unchanged"
+
+
+def may_be_made_by(existing: Record, row: Row, definitions: Mapping[str, Record]) -> bool:
+    """Tell whether an object may be what a row made: about half of its values are those of the row, or more.
+
+    HubSpot and its workflows rewrite values, such as those of domains and phone numbers.
+    """
+    agreeing = sum(_agrees(existing, name, value, definitions) for name, value in row.properties.items())
+    return 2 * agreeing >= len(row.properties) - 1
+
+
+def is_made_by(existing: Record, row: Row, definitions: Mapping[str, Record]) -> bool:
+    """Tell whether an object has all values of a row."""
+    return all(_agrees(existing, name, value, definitions) for name, value in row.properties.items())
+
+
+def _agrees(existing: Record, name: str, value: str, definitions: Mapping[str, Record]) -> bool:
+    present: Mapping[str, str | None] = existing.get("properties") or {}
+    return means_the_same(value, present.get(name), definitions[name])
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

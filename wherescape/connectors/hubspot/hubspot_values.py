@@ -18,6 +18,11 @@ KEPT_IN_LOWER_CASE = ("email", "domain")
 TRUE, FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
 
 
+def as_kept(name: str, text: str) -> str:
+    """Return a value of a property as HubSpot writes it down."""
+    return text.strip().lower() if name in KEPT_IN_LOWER_CASE else text
+
+
 def to_hubspot(value: object, definition: Record) -> str:
     """Return a value as HubSpot takes it; an empty text for None.
 
@@ -31,7 +36,7 @@ def to_hubspot(value: object, definition: Record) -> str:
     if value is None or value == "":
         return ""
     write = _WRITERS.get(str(definition.get("type")), _text)
-    return write(value, definition)
+    return as_kept(str(definition.get("name")), write(value, definition))
 
 
 def means_the_same(one: str | None, other: str | None, definition: Record) -> bool:
@@ -40,8 +45,9 @@ def means_the_same(one: str | None, other: str | None, definition: Record) -> bo
         return (one or "") == (other or "")
     if one.strip() == other.strip():
         return True
-    if definition.get("name") in KEPT_IN_LOWER_CASE:
-        return one.strip().lower() == other.strip().lower()
+    name = str(definition.get("name"))
+    if as_kept(name, one) == as_kept(name, other):
+        return True
     kind = str(definition.get("type"))
     try:
         if kind == "enumeration" and _holds_several(definition):

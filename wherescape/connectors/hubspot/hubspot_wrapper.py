@@ -14,7 +14,9 @@ from wherescape.api_source import ApiSource, checked_address
 from wherescape.concurrency import in_parallel
 from wherescape.connectors.hubspot.hubspot_calls import hubspot_calls, raw
 from wherescape.connectors.hubspot.hubspot_objects import ObjectType
+from wherescape.connectors.hubspot.hubspot_values import as_kept
 from wherescape.errors import ApiAnswerInvalid, ApiRefused
+from wherescape.rate_limits import Pace
 from wherescape.redaction import add_secret
 
 BASE_URL = "https://api.hubapi.com"
@@ -25,7 +27,7 @@ OWNERS_A_PAGE = 500
 ASSOCIATIONS_A_CALL = 500
 # A longer list of properties may make an address that is too long.
 LONGEST_QUERY = 4_000
-MAX_READINGS = 10
+SEARCHES_A_SECOND = 4
 SENSITIVITIES = ("non_sensitive", "sensitive", "highly_sensitive")
 MILLISECOND = timedelta(milliseconds=1)
 
@@ -58,6 +60,7 @@ class Hubspot(ApiSource):
         max_retries: how often a failed request is repeated.
         max_wait_seconds: the longest wait that HubSpot's rate limit may ask for.
         workers: how many batches are read at once.
+        searches_a_second: the portal's limit for them, which its answers do not tell.
 
     Raises:
         DeclarationError: the address is not http or https, or the token holds what no token has.
@@ -72,6 +75,7 @@ class Hubspot(ApiSource):
         max_retries: int = 6,
         max_wait_seconds: float = 600,
         workers: int = 4,
+        searches_a_second: float = SEARCHES_A_SECOND,
     ) -> None:
         access_token = access_token.strip()
         add_secret(access_token)
@@ -84,9 +88,11 @@ class Hubspot(ApiSource):
                 max_retries=max_retries,
                 max_wait_seconds=max_wait_seconds,
                 no_use_to_wait=self._daily_limit,
+                describe=_described,
             )
         )
         self._workers = workers
+        self._pace = Pace(searches_a_second)
 
     @cached_property
     def _crm(self) -> Any:
@@ -312,6 +318,7 @@ class Hubspot(ApiSource):
             "limit": FOUND_A_PAGE,
         }
         for _ in range(MAX_EMPTY_PAGES):
+            self._client.pause(self._pace.take_turn())
             begin = time.monotonic()
             response = raw(self._searches.do_search, object_type.name, public_object_search_request=request)
             page = _records(response, "results")
@@ -339,14 +346,16 @@ class Hubspot(ApiSource):
             object_type: which.
             ids: any number of them, or of values of `id_property`.
             properties: those to read.
-            id_property: a unique property to find objects by, in place of their ids.
+            id_property: a unique property to find objects by, in place of their ids; its values are given back as
+                HubSpot writes them.
             archived: whether they are in the recycle bin.
 
         Raises:
+            ApiAnswerInvalid: HubSpot tells of another error than that one does not exist.
             ApiError: they could not be read.
         """
         names = list(dict.fromkeys([*properties, *([id_property] if id_property else ["hs_merged_object_ids"])]))
-        wanted = [*dict.fromkeys(ids)]
+        wanted = [*dict.fromkeys(as_kept(id_property, each) for each in ids)]
         batches = [wanted[at : at + INPUTS_A_BATCH] for at in range(0, len(wanted), INPUTS_A_BATCH)]
 
         def read(batch: list[str]) -> list[Record]:
@@ -361,6 +370,11 @@ class Hubspot(ApiSource):
                 archived=archived,
             )
             page = _records(response, "results")
+            for error in response.body.get("errors") or ():
+                if error.get("category") != "OBJECT_NOT_FOUND":
+                    raise ApiAnswerInvalid(
+                        f"HubSpot could not read some of {len(batch)} {object_type.name}: {_described(error)}."
+                    )
             self.extraction.add_page(begin, time.monotonic() - begin, len(page))
             return page
 
@@ -529,6 +543,21 @@ def _records(response: ApiResponse, name: str) -> list[Record]:
     raise ApiAnswerInvalid(f"HubSpot answered {response.status_code}, but with no list of {name}.")
 
 
+def _described(body: Any) -> str:
+    """Return what an error is about, without its message, which repeats values that were sent."""
+    if not isinstance(body, dict):
+        return ""
+    contexts = [error.get("context") for error in [body, *(body.get("errors") or ())] if isinstance(error, dict)]
+    scopes = [
+        str(scope)
+        for context in contexts
+        if isinstance(context, dict)
+        for scope in context.get("requiredGranularScopes") or context.get("requiredScopes") or ()
+    ]
+    parts = [str(body[name]) for name in ("category", "subCategory", "policyName") if body.get(name)]
+    return ", ".join([*parts, *(["needed: " + " or ".join(scopes)] if scopes else [])])
+
+
 def _batch_answer(response: ApiResponse) -> BatchAnswer:
     return BatchAnswer(_records(response, "results"), list(response.body.get("errors") or ()))
 
@@ -567,7 +596,7 @@ def _ties(result: Record) -> Iterator[Record]:
 def _names_of(each: Record, id_property: str) -> set[str]:
     properties: Mapping[str, str | None] = each.get("properties") or {}
     if id_property:
-        return {properties.get(id_property) or ""}
+        return {as_kept(id_property, properties.get(id_property) or "")}
     return {each["id"], *(properties.get("hs_merged_object_ids") or "").split(";")}
 
 

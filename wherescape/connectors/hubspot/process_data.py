@@ -12,9 +12,17 @@ from wherescape import WhereScape
 from wherescape.api_client import Record
 from wherescape.connectors.hubspot.hubspot_objects import OBJECT_TYPES, ObjectType
 from wherescape.connectors.hubspot.hubspot_outcomes import Journal, Outcomes, file_in
-from wherescape.connectors.hubspot.hubspot_plan import Row, compare, is_personal, make_rows, match_columns
+from wherescape.connectors.hubspot.hubspot_plan import (
+    Row,
+    compare,
+    is_made_by,
+    is_personal,
+    make_rows,
+    match_columns,
+    may_be_made_by,
+)
 from wherescape.connectors.hubspot.hubspot_tables import find_kind
-from wherescape.connectors.hubspot.hubspot_values import means_the_same
+from wherescape.connectors.hubspot.hubspot_values import as_kept
 from wherescape.connectors.hubspot.hubspot_wrapper import INPUTS_A_BATCH, BatchAnswer, Hubspot
 from wherescape.connectors.hubspot.utils import connect
 from wherescape.errors import (
@@ -29,6 +37,7 @@ logger = logging.getLogger(__name__)
 
 EXAMPLES = 10
 MAX_SENDINGS = 5
+MOST_NAMED = 3
 # An object is made a moment after the run began, and clocks differ.
 CLOCKS_MAY_DIFFER = timedelta(minutes=5)
 
@@ -59,6 +68,7 @@ def hubspot_load_data(
     exclude: Sequence[str] = (),
     clear_nulls: bool = False,
     dry_run: bool = False,
+    make_doubtful: bool = False,
     portal: str | None = None,
     max_retries: int = 6,
     max_wait_seconds: float = 600,
@@ -80,6 +90,8 @@ def hubspot_load_data(
         exclude: columns that are not sent. Those that begin with `dss_` never are.
         clear_nulls: NULL clears the value in HubSpot; else it is left alone. An empty text clears it in any case.
         dry_run: tell what would be sent, with counts and examples without values, and send nothing.
+        make_doubtful: make the objects of rows that were sent, and of which it is not known whether HubSpot made them,
+            since it has new objects like them; else such rows are refused.
         portal: the portal to send to, if the table's name says the wrong one; empty for the one without a name.
         max_retries: how often a failed request is repeated.
         max_wait_seconds: the longest wait that HubSpot's rate limit may ask for.
@@ -110,7 +122,7 @@ def hubspot_load_data(
         )
         rows = list(make_rows(values, columns, id_property=id_property, clear_nulls=clear_nulls))
         journal = Journal(file_in(wherescape.workdir, wherescape.table, "created", account.get("portalId", "")))
-        sender = _Sender(hubspot, object_type, definitions, id_property, journal, rows)
+        sender = _Sender(hubspot, object_type, definitions, id_property, journal, rows, make_doubtful=make_doubtful)
         sender.compare_with_hubspot()
         if dry_run:
             return _tell_dry_run(wherescape, object_type, rows)
@@ -142,6 +154,8 @@ class _Sender:
         id_property: str,
         journal: Journal,
         rows: Sequence[Row],
+        *,
+        make_doubtful: bool,
     ) -> None:
         self._hubspot = hubspot
         self._object_type = object_type
@@ -151,6 +165,7 @@ class _Sender:
         self._id_property = known.get(id_property.lower(), "")
         self._journal = journal
         self._rows = rows
+        self._make_doubtful = make_doubtful
         self._names = sorted({name for row in rows for name in row.properties})
 
     def compare_with_hubspot(self) -> None:
@@ -243,7 +258,7 @@ class _Sender:
         for _ in range(MAX_SENDINGS):
             self._journal.sending([row.fingerprint for row in rows], self._began())
             try:
-                self._send(rows, call)
+                self._send(rows, call, makes_new=True)
             except ApiOutcomeUnknown as error:
                 failed = error
             else:
@@ -260,7 +275,9 @@ class _Sender:
                 return
         raise failed
 
-    def _send(self, rows: Sequence[Row], call: Callable[[Sequence[Row]], BatchAnswer]) -> None:
+    def _send(
+        self, rows: Sequence[Row], call: Callable[[Sequence[Row]], BatchAnswer], *, makes_new: bool = False
+    ) -> None:
         """Send rows, and take a batch that HubSpot does not take apart until the rows are known that it is about.
 
         Raises:
@@ -277,16 +294,22 @@ class _Sender:
                 rows[0].refuse(self._reason(error.body, error.status_code))
                 return
             middle = len(rows) // 2
-            self._send(rows[:middle], call)
-            self._send(rows[middle:], call)
+            self._send(rows[:middle], call, makes_new=makes_new)
+            self._send(rows[middle:], call, makes_new=makes_new)
             return
         left = self._settle(rows, answer)
+        made = sum(row.outcome == "created" for row in rows)
+        if makes_new and (len(answer.results) > made or len(answer.results) + len(answer.errors) < len(rows)):
+            raise ApiOutcomeUnknown(
+                f"HubSpot does not say which of {len(rows)} rows it made {self._object_type.name} of. Look there"
+                " before they are sent again."
+            )
         if len(rows) == 1:
             for row in left:
                 row.refuse(self._reason(answer.errors[0] if answer.errors else None, 207))
             return
         for row in left:
-            self._send([row], call)
+            self._send([row], call, makes_new=makes_new)
 
     def _settle(self, rows: Sequence[Row], answer: BatchAnswer) -> list[Row]:
         """Settle the rows that an answer tells of, and return the others."""
@@ -298,7 +321,8 @@ class _Sender:
             if row is None and len(rows) == 1:
                 row = rows[0]
             if row is not None and not row.outcome:
-                row.outcome = "updated" if row.id and not result.get("new") else "created"
+                is_new = result.get("new")
+                row.outcome = "created" if (not row.id if is_new is None else is_new) else "updated"
                 row.id = str(result["id"])
         for error in answer.errors:
             context = error.get("context") or {}
@@ -311,7 +335,7 @@ class _Sender:
         return [row for row in rows if not row.outcome]
 
     def _of_key(self, rows: Sequence[Row], result: Record) -> Row | None:
-        key = (result.get("properties") or {}).get(self._id_property)
+        key = as_kept(self._id_property, (result.get("properties") or {}).get(self._id_property) or "")
         return next((row for row in rows if key and row.key == key), None)
 
     def _reason(self, error: Any, status: int) -> str:
@@ -332,29 +356,36 @@ class _Sender:
         self._journal.settle(created, [row.fingerprint for row in rows if row.outcome == "refused"])
 
     def _settle_creations(self, rows: Sequence[Row]) -> None:
-        """Look in HubSpot's list for objects that rows of unknown outcome have made; the search may not know them."""
+        """Look in HubSpot's list for objects that rows of unknown outcome have made; the search may not know them.
+
+        A row is not sent again if HubSpot has a new object that it may have made.
+        """
         if not rows:
             return
         earliest = min(self._journal.doubtful.get(row.fingerprint, self._began()) for row in rows) - CLOCKS_MAY_DIFFER
         claimed = {*self._journal.created.values()}
         waiting = list(rows)
         found: dict[str, str] = {}
+        unclaimed: list[Record] = []
         for each in self._hubspot.objects(self._object_type, self._names):
             if each["id"] in claimed or datetime.fromisoformat(each["createdAt"]) < earliest:
                 continue
+            row = next((row for row in waiting if is_made_by(each, row, self._definitions)), None)
+            if row is None:
+                unclaimed.append(each)
+                continue
+            row.id, row.outcome = str(each["id"]), "unchanged"
+            found[row.fingerprint] = row.id
+            waiting.remove(row)
+        if not self._make_doubtful:
             for row in waiting:
-                if self._is_made_by(each, row):
-                    row.id, row.outcome = str(each["id"]), "unchanged"
-                    found[row.fingerprint] = row.id
-                    waiting.remove(row)
-                    break
-        self._journal.settle(found, [row.fingerprint for row in waiting])
-
-    def _is_made_by(self, each: Record, row: Row) -> bool:
-        present: Mapping[str, str | None] = each.get("properties") or {}
-        return all(
-            means_the_same(value, present.get(name), self._definitions[name]) for name, value in row.properties.items()
-        )
+                like = [str(each["id"]) for each in unclaimed if may_be_made_by(each, row, self._definitions)]
+                if like:
+                    row.refuse(
+                        f"it was sent, and may have made {' or '.join(like[:MOST_NAMED])}: give the row that id, or"
+                        " send it with make_doubtful=True"
+                    )
+        self._journal.settle(found, [row.fingerprint for row in waiting if not row.outcome])
 
 
 def _object_type(table: str) -> ObjectType:
