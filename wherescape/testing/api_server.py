@@ -221,6 +221,26 @@ class ApiServer(ABC):
                 hook.action()
 
 
+class FunctionServer(ApiServer):
+    """A fake API that is one function.
+
+        with FunctionServer(lambda request: {"items": []}) as server:
+            ...
+
+    Arguments:
+        function: answers a request with an `Answer`, or with what is sent as JSON; may raise `Refused`.
+    """
+
+    def __init__(self, function: Callable[[Request], object]) -> None:
+        super().__init__()
+        self._function = function
+
+    def answer(self, request: Request) -> Answer:
+        """Answer one request."""
+        answer = self._function(request)
+        return answer if isinstance(answer, Answer) else json_answer(answer)
+
+
 class _LoopbackServer(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
