@@ -2,12 +2,14 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import click
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -47,6 +49,23 @@ class Step:
 
 class StepFailed(Exception):  # noqa: N818
     """A host script did not report success."""
+
+
+@click.command()
+@click.option(
+    "--repository",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=Path("."),
+    help="The git repository to serve as a GitLab project; by default the one you stand in.",
+)
+@click.option("--keep", is_flag=True, help="Leave the stand-in RED server up, to look around in it.")
+def demo(repository: Path, keep: bool) -> None:
+    """Load a git repository into an embedded warehouse, as RED would.
+
+    Starts a stand-in RED server on an embedded PostgreSQL, serves a git repository as a GitLab API, registers and
+    creates its load tables, and runs their host scripts twice: once in full, once for what is new.
+    """
+    sys.exit(0 if run_demo(repository, keep) else 1)
 
 
 def run_demo(repository: Path, keep: bool) -> bool:
