@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from wherescape import Column, Table, WhereScape
-from wherescape.api_client import ApiClient, Record
+from wherescape.api_client import ApiClient
+from wherescape.api_response import Record
 from wherescape.errors import ApiError
 from wherescape.load_task import LoadResult
 from wherescape.testing.api_server import FunctionServer, Request, json_answer

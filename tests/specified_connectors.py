@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from tests.servers.openapi import Json, Schema
 from tests.servers.openapi_answers import Texts
 from tests.servers.openapi_server import Beside, Finish
-from wherescape.api_client import Record
+from wherescape.api_response import Record
 from wherescape.connectors.gitlab import gitlab_tables
 from wherescape.connectors.gitlab.gitlab_increment import Increment
 from wherescape.connectors.gitlab.gitlab_wrapper import Gitlab

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.servers.anythingllm_server import AnythingLlmServer, response_text
-from wherescape.api_client import Record
+from wherescape.api_response import Record
 from wherescape.connectors.anythingllm.anythingllm_tables import EMBED_CHATS, EMBEDS, WORKSPACE_CHATS, WORKSPACES
 from wherescape.connectors.anythingllm.anythingllm_wrapper import AnythingLlm
 from wherescape.errors import ApiAnswerInvalid, ApiError, ApiRefused, ApiUnavailable, DeclarationError

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from tests.test_api_client import Query, ScriptedServer
-from wherescape.api_client import ApiClient, Record
+from wherescape.api_client import ApiClient
+from wherescape.api_response import Record
 from wherescape.errors import ApiError, ApiRefused, ApiUnavailable
 from wherescape.extraction import Skipped
 from wherescape.testing.api_server import Answer

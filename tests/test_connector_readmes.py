@@ -103,8 +103,8 @@ CONNECTORS = [
         [friday_pulse_create_metadata, friday_pulse_load_data],
         clock="Friday Pulse's time",
         marks={
-            table.kind: f"{PREFIX}ds_friday_pulse_{table.kind}" if table in friday_pulse_tables.OF_SURVEYS else ""
-            for table in friday_pulse_tables.TABLES
+            each.table.kind: f"{PREFIX}ds_friday_pulse_{each.table.kind}" if each.is_incremental else ""
+            for each in friday_pulse_load_data.RESOURCES
         },
     ),
     Connector(
@@ -120,7 +120,7 @@ CONNECTORS = [
         jira_load_data.jira_load_data,
         [jira_create_metadata, jira_load_data],
         clock="Jira's time",
-        marks={table.kind: "" for table in jira_tables.TABLES if table not in jira_tables.WITH_MARK}
+        marks={each.table.kind: "" for each in jira_load_data.RESOURCES if not each.is_incremental}
         | {jira_tables.ISSUES.kind: jira_load_data.HIGH_WATER_MARK},
     ),
 ]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from wherescape.connectors.friday_pulse.friday_pulse_load_data import RESOURCES
 from wherescape.connectors.friday_pulse.friday_pulse_tables import (
     GENERAL_NOTES,
     GENERAL_RESULTS,
@@ -10,9 +11,6 @@ from wherescape.connectors.friday_pulse.friday_pulse_tables import (
     GROUP_RESULTS,
     GROUP_TYPES,
     GROUPS,
-    OF_GROUPS,
-    OF_NOTES,
-    OF_SURVEYS,
     TABLES,
     TOPICS,
     with_masked_notes,
@@ -60,10 +58,10 @@ def test_every_column_is_explained_and_what_has_no_column_is_kept(table: Table) 
 
 
 def test_which_tables_are_of_surveys_and_of_groups() -> None:
-    assert {table.kind for table in OF_SURVEYS} == {
-        table.kind for table in TABLES if table.columns[0].name == "sample_date"
-    }
-    assert {table.kind for table in OF_GROUPS} == {table.kind for table in TABLES if "group_id" in table.key}
+    for resource in RESOURCES:
+        assert resource.is_incremental == (resource.table.columns[0].name == "sample_date"), resource.table.kind
+        assert ("exclude_groups" in resource.takes) == ("group_id" in resource.table.key), resource.table.kind
+        assert ("mask_notes" in resource.takes) == resource.table.kind.endswith("note"), resource.table.kind
 
 
 @pytest.mark.parametrize("plural", [True, False], ids=["plural", "singular"])
@@ -82,8 +80,7 @@ def test_an_unknown_kind_lists_the_known_ones(load_table: str) -> None:
 
 
 def test_a_note_is_labelled_and_masked_on_request() -> None:
-    assert OF_NOTES == (GENERAL_NOTES, GROUP_NOTES)
-    for table in OF_NOTES:
+    for table in (GENERAL_NOTES, GROUP_NOTES):
         plain, masked = table.columns[-1], with_masked_notes(table).columns[-1]
         assert plain.display_name == masked.display_name == "Other fields [GDPR_HIGH]"
         assert (plain.mask, masked.mask, masked.name) == ("", "fixed", plain.name)

@@ -13,8 +13,8 @@ from tests.loading import run_report, texts_of_red
 from tests.servers.friday_pulse_server import FridayPulseServer
 from wherescape import WhereScape
 from wherescape.connectors.friday_pulse.friday_pulse_create_metadata import friday_pulse_create_metadata
-from wherescape.connectors.friday_pulse.friday_pulse_load_data import friday_pulse_load_data
-from wherescape.connectors.friday_pulse.friday_pulse_tables import OF_SURVEYS, TABLES
+from wherescape.connectors.friday_pulse.friday_pulse_load_data import RESOURCES, friday_pulse_load_data
+from wherescape.connectors.friday_pulse.friday_pulse_tables import TABLES
 from wherescape.errors import (
     ApiAnswerInvalid,
     ApiUnavailable,
@@ -23,6 +23,7 @@ from wherescape.errors import (
     UnknownTableKind,
 )
 from wherescape.load_task import LoadResult
+from wherescape.resources import resource_of
 from wherescape.sandbox.red_server import RedServer
 from wherescape.sandbox.scheduler import TaskResult
 from wherescape.tables import MASKED_TEXT, find_table
@@ -158,13 +159,13 @@ def test_a_table_is_registered_created_loaded_loaded_again_and_left_alone_by_a_f
     full = run(red, server, "friday_pulse_load_data.py", table)
     assert (full.status, full.inserted) == (1, ROWS[table][0]), full
     assert rows(red, table, "DISTINCT dss_record_source") == [(declared.record_source,)]
-    if declared in OF_SURVEYS:
+    if resource_of(declared, RESOURCES).is_incremental:
         assert dates(red, table) == DATES and is_now(red, server, mark)
 
     a_week_passes(server)
     again = run(red, server, "friday_pulse_load_data.py", table)
     assert (again.status, again.inserted) == (1, ROWS[table][1]), again
-    if declared in OF_SURVEYS:
+    if resource_of(declared, RESOURCES).is_incremental:
         assert dates(red, table) == [*DATES[2:], NEXT] and is_now(red, server, mark)
 
     before = red.read_parameter(mark)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.servers.friday_pulse_server import FridayPulseServer
-from wherescape.api_client import Record
+from wherescape.api_response import Record
 from wherescape.connectors.friday_pulse.friday_pulse_records import flat_result
 from wherescape.connectors.friday_pulse.friday_pulse_wrapper import FridayPulse, Subject
 from wherescape.errors import (

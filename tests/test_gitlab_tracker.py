@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.gitlab_repository import git, make_varied_repository
-from wherescape.api_client import Record
+from wherescape.api_response import Record
 from wherescape.connectors.gitlab import gitlab_tables
 from wherescape.connectors.gitlab.gitlab_wrapper import Gitlab
 from wherescape.errors import ApiAnswerInvalid, ApiRefused

@@ -11,7 +11,7 @@ import requests
 
 from tests.gitlab_repository import add_commits, git, make_empty_repository, make_repository, make_varied_repository
 from tests.loading import warnings_of
-from wherescape.api_client import Record
+from wherescape.api_response import Record
 from wherescape.connectors.gitlab.gitlab_tables import BRANCHES, COMMITS, PROJECTS, TAGS
 from wherescape.connectors.gitlab.gitlab_wrapper import Gitlab
 from wherescape.errors import ApiAnswerInvalid, ApiRefused, ApiUnavailable, DeclarationError

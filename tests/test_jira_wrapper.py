@@ -9,7 +9,7 @@ import pytest
 
 from tests.servers.jira_server import JiraServer
 from tests.servers.jira_site import DONE, IN_PROGRESS, IN_REVIEW, TO_DO
-from wherescape.api_client import Record
+from wherescape.api_response import Record
 from wherescape.connectors.jira.jira_scope import Scope
 from wherescape.connectors.jira.jira_tables import (
     BOARDS,

@@ -32,7 +32,7 @@ from tests.servers.openapi_answers import (
 )
 from tests.servers.openapi_server import OpenApiServer, Source
 from tests.specified_connectors import CONNECTORS, Connector, Reading
-from wherescape.api_client import Record
+from wherescape.api_response import Record
 from wherescape.column_types import Capacity
 from wherescape.errors import ApiRateLimited, ApiRefused, ApiUnavailable, WhereScapeError
 from wherescape.extraction import Extraction

@@ -6,7 +6,6 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self
@@ -19,6 +18,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, Ne
 from urllib3.response import BaseHTTPResponse
 from urllib3.util.retry import Retry
 
+from wherescape.api_response import ApiResponse, Json, Record, message_of, place_of, whole_number
 from wherescape.concurrency import in_parallel
 from wherescape.errors import (
     ApiAnswerInvalid,
@@ -34,9 +34,6 @@ from wherescape.redaction import redact
 
 logger = logging.getLogger(__name__)
 
-Json = Any
-Record = dict[str, Any]
-
 _SURELY_EXACT = 15
 MAX_EMPTY_PAGES = 20
 MAX_CONNECTIONS = 100
@@ -44,25 +41,6 @@ LONG_WAIT = 10
 LONGEST_DETAIL = 200
 UNSENT = (ConnectTimeoutError, NewConnectionError)
 RETRIED_STATUSES = (408, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529)
-MESSAGE_KEYS = ("message", "error", "error_description", "errors", "errorMessages")
-ERROR_KEYS = ("error", "errors", "errorMessages")
-
-
-@dataclass(frozen=True)
-class ApiResponse:
-    """An answer of an API.
-
-    Arguments:
-        body: the parsed JSON; None for an answer without content.
-        headers: the headers; names are found in any case.
-        url: the URL that was asked, with its query.
-        status_code: below 300.
-    """
-
-    body: Json
-    headers: Mapping[str, str]
-    url: str
-    status_code: int = 200
 
 
 class ApiClient:
@@ -244,14 +222,14 @@ class ApiClient:
         while url:
             begin = time.monotonic()
             response = self._ask("GET", url, params)
-            records = _records(response.body, response)
+            records = response.records()
             if paging_header and paging_header not in response.headers:
                 raise ApiAnswerInvalid(
-                    f"{_place(response.url)} answered without the header {paging_header}: where the list ends is"
+                    f"{place_of(response.url)} answered without the header {paging_header}: where the list ends is"
                     " unknown. Check whether a proxy between here and the API removes headers."
                 )
             if total_header in response.headers:
-                total = _largest(total, _whole_number(response.headers[total_header]))
+                total = _largest(total, whole_number(response.headers[total_header]))
             count += len(records)
             self.extraction.add_page(begin, time.monotonic() - begin, len(records))
             yield records
@@ -259,11 +237,11 @@ class ApiClient:
             guard.was_read(url, response.url)
             url, params = self._next_url(response), None
             if url:
-                guard.check(_place(response.url), url, records)
+                guard.check(place_of(response.url), url, records)
             elif response.headers.get(paging_header, "").strip():
                 raise ApiAnswerInvalid(
-                    f"{_place(response.url)} names a next page in the header {paging_header}, but no link to it. Check"
-                    " whether a proxy between here and the API removes the header Link."
+                    f"{place_of(response.url)} names a next page in the header {paging_header}, but no link to it."
+                    " Check whether a proxy between here and the API removes the header Link."
                 )
         self.extraction.end_list(path, count, total)
 
@@ -308,16 +286,16 @@ class ApiClient:
         while True:
             begin = time.monotonic()
             response = self.post_json(path, query) if by_post else self.get_json(path, query)
-            page = _records(_find(response, records), response)
+            page = response.records(records)
             self.extraction.add_page(begin, time.monotonic() - begin, len(page))
             count += len(page)
             if total:
-                expected = _largest(expected, _whole_number(_find(response, total)))
+                expected = _largest(expected, response.whole_number(total))
             yield page
             following = _next_token(response, token, more_flag, last_flag)
             if following is None:
                 break
-            guard.check(_place(response.url), str(following), page)
+            guard.check(place_of(response.url), str(following), page)
             guard.was_read(str(following))
             query[sent_as or token] = following
         self.extraction.end_list(path, count, expected)
@@ -410,7 +388,7 @@ class ApiClient:
                     retry = retry.increment(method, url, error=ProtocolError("body cut short"))
                 except MaxRetryError:
                     raise ApiAnswerInvalid(
-                        f"The answer of {_place(url)} was cut short or damaged {self._attempts()}"
+                        f"The answer of {place_of(url)} was cut short or damaged {self._attempts()}"
                         f" ({_root_cause(error)})."
                     ) from None
                 retry.sleep()
@@ -440,38 +418,38 @@ class ApiClient:
             )
         # The causes hold the whole URL with its query, hence `from None`.
         except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema):
-            raise ApiUnavailable(f"{_place(url)} is no http or https address. Check the base URL.") from None
+            raise ApiUnavailable(f"{place_of(url)} is no http or https address. Check the base URL.") from None
         except requests.exceptions.SSLError as error:
             if not (is_repeatable or _is_unsent(error)):
                 raise _outcome_unknown(url, f"the connection broke ({_root_cause(error)})") from None
             raise ApiUnavailable(
-                f"No safe connection to {_place(url)} ({_root_cause(error)}). Check its certificate; a company's own"
+                f"No safe connection to {place_of(url)} ({_root_cause(error)}). Check its certificate; a company's own"
                 " authority is made known with the environment variable REQUESTS_CA_BUNDLE."
             ) from None
         except requests.RequestException as error:
             if not (is_repeatable or _is_unsent(error)):
                 raise _outcome_unknown(url, f"it did not answer ({_root_cause(error)})") from None
             raise ApiUnavailable(
-                f"{_place(url)} could not be reached {self._attempts()} ({_root_cause(error)}). Check the base URL,"
+                f"{place_of(url)} could not be reached {self._attempts()} ({_root_cause(error)}). Check the base URL,"
                 " whether the server is up, and firewall and proxy (HTTPS_PROXY)."
             ) from None
 
     def _check_status(self, response: requests.Response, url: str, is_change: bool) -> None:
         status = response.status_code
         if status in (202, 206) and not is_change:
-            raise ApiAnswerInvalid(f"{_place(url)} answered {status}: what it gives is not ready, or a part only.")
+            raise ApiAnswerInvalid(f"{place_of(url)} answered {status}: what it gives is not ready, or a part only.")
         if status < 300:
             if self._is_anonymous(response.headers):
                 raise ApiRefused(
-                    f"{_place(url)} answered with what anyone may see, as if without a login. Check"
+                    f"{place_of(url)} answered with what anyone may see, as if without a login. Check"
                     f" {self._credential}: it is wrong, expired or revoked.",
                     401,
                 )
             return
-        answer = f"{_place(url)} answered {status} {self._detail(response)}".rstrip()
+        answer = f"{place_of(url)} answered {status} {self._detail(response)}".rstrip()
         if status == 429:
             if reason := self._no_use_to_wait(_json_of(response.content)):
-                raise ApiRateLimited(f"{_place(url)} answered 429: {reason}.")
+                raise ApiRateLimited(f"{place_of(url)} answered 429: {reason}.")
             wait = requested_wait(status, response.headers)
             when = f"come back at {moment_in(wait)}" if wait else "come back later"
             raise ApiRateLimited(f"{answer} {self._attempts()}: {when}, or ask for a higher rate limit.")
@@ -483,7 +461,7 @@ class ApiClient:
             may = "do" if is_change else "read"
             raise ApiRefused(f"{answer}. Check what {self._credential} may {may}.", status, _json_of(response.content))
         if 300 <= status < 400:
-            target = _place(urljoin(url, response.headers.get("Location", "")))
+            target = place_of(urljoin(url, response.headers.get("Location", "")))
             raise ApiRefused(f"{answer}: it has moved to {target}. Correct the base URL.", status)
         raise ApiRefused(f"{answer}.", status, _json_of(response.content))
 
@@ -517,7 +495,7 @@ class ApiClient:
         if "html" in response.headers.get("Content-Type", ""):
             return ""
         body = _json_of(response.content)
-        own = response.text if body is None else _message(body)
+        own = response.text if body is None else message_of(body)
         text = self._describe(body) if self._describe else own
         text = " ".join(text.split()).removeprefix(f"{response.status_code} ")
         return redact(text)[:LONGEST_DETAIL]
@@ -607,7 +585,7 @@ def _next_link(response: ApiResponse) -> str | None:
     while at < len(header):
         link = _LINK.match(header, at)
         if link is None:
-            raise ApiAnswerInvalid(f"{_place(response.url)} answered with a Link header that cannot be read.")
+            raise ApiAnswerInvalid(f"{place_of(response.url)} answered with a Link header that cannot be read.")
         url, parameters = link.groups()
         found = _LINK_PARAMETER.findall(parameters)
         relations = [quoted or plain for name, quoted, plain in found if name.lower() == "rel"]
@@ -635,7 +613,7 @@ def _is_unsent(error: requests.RequestException) -> bool:
 
 def _outcome_unknown(url: str, why: str) -> ApiOutcomeUnknown:
     return ApiOutcomeUnknown(
-        f"Whether {_place(url)} did what it was sent is not known: {why}. Look there before it is sent again."
+        f"Whether {place_of(url)} did what it was sent is not known: {why}. Look there before it is sent again."
     )
 
 
@@ -660,59 +638,22 @@ def _parse(body: bytes, response: requests.Response, url: str) -> Json:
     except (ValueError, RecursionError):
         kind = response.headers.get("Content-Type", "no content type")
         raise ApiAnswerInvalid(
-            f"{_place(url)} answered {response.status_code} with {len(body)} bytes that are not JSON ({kind})."
+            f"{place_of(url)} answered {response.status_code} with {len(body)} bytes that are not JSON ({kind})."
             " A login page or a proxy may stand between; check the base URL."
         ) from None
 
 
-def _records(found: Json, response: ApiResponse) -> list[Record]:
-    body = response.body
-    if isinstance(body, dict) and any(body.get(key) for key in ERROR_KEYS):
-        raise ApiAnswerInvalid(f"{_place(response.url)} answered 200, but with an error: {_message(body)}.")
-    if isinstance(found, list) and all(isinstance(record, dict) for record in found):
-        return found
-    problem = _message(body) or f"JSON of another kind ({type(found).__name__})"
-    raise ApiAnswerInvalid(f"{_place(response.url)} answered 200, but with no list of records: {problem}.")
-
-
 def _next_token(response: ApiResponse, token: str, more_flag: str, last_flag: str) -> str | int | None:
     # Slack, "Pagination": the last page has an empty one.
-    following = None if (found := _find(response, token)) == "" else found
-    has_more, is_last = (_flag(response, flag) if flag else None for flag in (more_flag, last_flag))
+    following = None if (found := response.find(token)) == "" else found
+    has_more, is_last = (response.flag(flag) if flag else None for flag in (more_flag, last_flag))
     if has_more is False or is_last:
         return None
     if following is None and (has_more or is_last is False):
-        raise ApiAnswerInvalid(f"{_place(response.url)} promises another page, but without a {token} to ask for it.")
+        raise ApiAnswerInvalid(f"{place_of(response.url)} promises another page, but without a {token} to ask for it.")
     if following is None or (isinstance(following, (str, int)) and not isinstance(following, bool)):
         return following
-    raise ApiAnswerInvalid(f"{_place(response.url)} gave a {token} for the next page that is no token.")
-
-
-def _flag(response: ApiResponse, name: str) -> bool | None:
-    value = _find(response, name)
-    if value is None or isinstance(value, bool):
-        return value
-    raise ApiAnswerInvalid(f"{_place(response.url)} gave a {name} that is neither true nor false.")
-
-
-def _find(response: ApiResponse, name: str) -> Json:
-    """Return a field of an answer by the names that lead to it; None if one of them is missing or null."""
-    value = response.body
-    for part in name.split("."):
-        if value is None:
-            return None
-        if not isinstance(value, dict):
-            raise ApiAnswerInvalid(
-                f"{_place(response.url)} answered 200, but {name} is not to be found in JSON of another kind"
-                f" ({type(value).__name__})."
-            )
-        value = value.get(part)
-    return value
-
-
-def _whole_number(value: object) -> int | None:
-    text = str(value)
-    return int(text) if text.isascii() and text.isdecimal() else None
+    raise ApiAnswerInvalid(f"{place_of(response.url)} gave a {token} for the next page that is no token.")
 
 
 def _json_of(body: bytes) -> Json:
@@ -721,19 +662,6 @@ def _json_of(body: bytes) -> Json:
         return json.loads(body)
     except (ValueError, RecursionError):
         return None
-
-
-def _message(body: Json) -> str:
-    if not isinstance(body, dict):
-        return ""
-    parts = (body.get(key) for key in MESSAGE_KEYS)
-    return redact(" ".join(part if isinstance(part, str) else json.dumps(part) for part in parts if part))
-
-
-def _place(url: str) -> str:
-    """Return a URL without login and query, for messages."""
-    parts = urlsplit(url)
-    return redact(urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", "")))
 
 
 def _root_cause(error: BaseException) -> str:

@@ -1,10 +1,10 @@
 """Loads an AnythingLLM load table."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from wherescape import WhereScape
-from wherescape.api_client import Record
 from wherescape.api_source import required_address, required_key
 from wherescape.connectors.anythingllm.anythingllm_tables import (
     EMBED_CHATS,
@@ -15,11 +15,32 @@ from wherescape.connectors.anythingllm.anythingllm_tables import (
     with_masks,
 )
 from wherescape.connectors.anythingllm.anythingllm_wrapper import EXAMPLE, AnythingLlm
-from wherescape.errors import DeclarationError
 from wherescape.load_task import LoadResult
+from wherescape.resources import Resource, check_arguments, resource_of
 
-ONLY_FOR = {"embed_uuids": EMBED_CHATS, "by_workspace": WORKSPACE_CHATS}
-"""The table that an argument goes with, where it is not all."""
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a load wants of AnythingLLM; see `anythingllm_load_data`."""
+
+    embed_uuids: Sequence[str]
+    by_workspace: bool
+
+
+RESOURCES: tuple[Resource[AnythingLlm, Wanted], ...] = (
+    Resource(
+        EMBED_CHATS, lambda anythingllm, wanted: anythingllm.embed_chats(wanted.embed_uuids), takes=("embed_uuids",)
+    ),
+    Resource(EMBEDS, lambda anythingllm, wanted: anythingllm.embeds()),
+    Resource(WORKSPACES, lambda anythingllm, wanted: anythingllm.workspaces()),
+    Resource(
+        WORKSPACE_CHATS,
+        lambda anythingllm, wanted: (
+            anythingllm.workspace_histories() if wanted.by_workspace else anythingllm.workspace_chats()
+        ),
+        takes=("by_workspace",),
+    ),
+)
 
 
 def anythingllm_load_data(
@@ -64,20 +85,17 @@ def anythingllm_load_data(
     """
     wherescape = wherescape or WhereScape()
     table = table_for(kind or wherescape.table)
-    _check_arguments(table.kind, {"embed_uuids": embed_uuids, "by_workspace": by_workspace})
+    resource = resource_of(table, RESOURCES)
+    check_arguments(resource, RESOURCES, {"embed_uuids": embed_uuids, "by_workspace": by_workspace})
     uuids = embed_uuids or wherescape.source_user
     uuids = uuids.split() if isinstance(uuids, str) else uuids
     with _connect(
         wherescape, allow_empty=allow_empty, max_retries=max_retries, max_wait_seconds=max_wait_seconds
     ) as anythingllm:
-        read: dict[str, Callable[[], Iterator[Record]]] = {
-            EMBED_CHATS.kind: lambda: anythingllm.embed_chats(uuids),
-            EMBEDS.kind: anythingllm.embeds,
-            WORKSPACES.kind: anythingllm.workspaces,
-            WORKSPACE_CHATS.kind: anythingllm.workspace_histories if by_workspace else anythingllm.workspace_chats,
-        }
         return wherescape.load(
-            with_masks(table, unmasked, hashed), read[table.kind](), extraction=anythingllm.extraction
+            with_masks(table, unmasked, hashed),
+            resource.read(anythingllm, Wanted(uuids, by_workspace)),
+            extraction=anythingllm.extraction,
         )
 
 
@@ -98,12 +116,3 @@ def _connect(wherescape: WhereScape, **options: Any) -> AnythingLlm:
         credential="AnythingLLM's API key (WSL_SRCCFG_APIKEY)",
         **options,
     )
-
-
-def _check_arguments(kind: str, given: dict[str, object]) -> None:
-    for name, table in ONLY_FOR.items():
-        if given[name] and kind != table.kind:
-            raise DeclarationError(
-                f"The argument {name} does not go with {kind}, which would be loaded regardless of it; it goes with"
-                f" {table.kind} only. Leave it out."
-            )

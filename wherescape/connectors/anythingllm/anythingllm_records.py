@@ -11,7 +11,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from wherescape.api_client import Record
+from wherescape.api_response import Record
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from wherescape.api_client import ApiClient, Record
+from wherescape.api_client import ApiClient
+from wherescape.api_response import Record
 from wherescape.api_source import ApiSource, checked_address
 from wherescape.connectors.anythingllm.anythingllm_records import (
     flat_embed,

@@ -1,11 +1,11 @@
 """Loads a Friday Pulse load table."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from wherescape import WhereScape
-from wherescape.api_client import Record
 from wherescape.api_source import required_key
 from wherescape.connectors.friday_pulse.friday_pulse_tables import (
     GENERAL_NOTES,
@@ -16,23 +16,57 @@ from wherescape.connectors.friday_pulse.friday_pulse_tables import (
     GROUP_RISKS,
     GROUP_TYPES,
     GROUPS,
-    OF_GROUPS,
-    OF_NOTES,
-    OF_SURVEYS,
     TABLES,
     TOPICS,
     with_masked_notes,
 )
-from wherescape.connectors.friday_pulse.friday_pulse_wrapper import BASE_URL, FridayPulse
+from wherescape.connectors.friday_pulse.friday_pulse_wrapper import BASE_URL, FridayPulse, Subject
 from wherescape.errors import DeclarationError
 from wherescape.high_water_mark import PREFIX
 from wherescape.load_task import LoadResult
-from wherescape.tables import find_table
+from wherescape.resources import Resource, check_arguments, resource_of
+from wherescape.tables import Table, find_table
 
 LOOKBACK_WEEKS = 3
 
-ONLY_FOR = {"earliest": OF_SURVEYS, "exclude_groups": OF_GROUPS, "mask_notes": OF_NOTES}
-"""The tables that an argument goes with, where it is not all."""
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a load wants of Friday Pulse; see `friday_pulse_load_data`."""
+
+    since: date | None
+    exclude_groups: Collection[str]
+
+
+def _general(table: Table, subject: Subject, *takes: str) -> Resource[FridayPulse, Wanted]:
+    return Resource(
+        table,
+        lambda friday_pulse, wanted: friday_pulse.general(subject, wanted.since),
+        is_incremental=True,
+        takes=("earliest", *takes),
+    )
+
+
+def _of_groups(table: Table, subject: Subject, *takes: str) -> Resource[FridayPulse, Wanted]:
+    return Resource(
+        table,
+        lambda friday_pulse, wanted: friday_pulse.of_groups(subject, wanted.since, wanted.exclude_groups),
+        is_incremental=True,
+        takes=("earliest", "exclude_groups", *takes),
+    )
+
+
+RESOURCES: tuple[Resource[FridayPulse, Wanted], ...] = (
+    Resource(TOPICS, lambda friday_pulse, wanted: friday_pulse.topics()),
+    Resource(GROUP_TYPES, lambda friday_pulse, wanted: friday_pulse.group_types()),
+    Resource(GROUPS, lambda friday_pulse, wanted: friday_pulse.groups()),
+    _general(GENERAL_RESULTS, "results"),
+    _general(GENERAL_NOTES, "notes", "mask_notes"),
+    _general(GENERAL_RISKS, "risk"),
+    _of_groups(GROUP_RESULTS, "results"),
+    _of_groups(GROUP_NOTES, "notes", "mask_notes"),
+    _of_groups(GROUP_RISKS, "risk"),
+)
 
 
 def friday_pulse_load_data(
@@ -82,9 +116,10 @@ def friday_pulse_load_data(
     wherescape = wherescape or WhereScape()
     table = find_table(wherescape.table, TABLES, "Friday Pulse")
     first, excluded = _date(earliest), _ids(exclude_groups)
-    _check_arguments(table.kind, {"earliest": first, "exclude_groups": excluded, "mask_notes": mask_notes})
+    resource = resource_of(table, RESOURCES)
+    check_arguments(resource, RESOURCES, {"earliest": first, "exclude_groups": excluded, "mask_notes": mask_notes})
     mark = None
-    if table in OF_SURVEYS:
+    if resource.is_incremental:
         name = high_water_mark or PREFIX + wherescape.table.replace("load_", "ds_", 1)
         mark = wherescape.high_water_mark(name, lookback=timedelta(weeks=lookback_weeks), staged=staged_mark)
     with _connect(
@@ -92,21 +127,10 @@ def friday_pulse_load_data(
     ) as friday_pulse:
         known = mark.since.date() if mark and mark.since and not full else None
         since = max((day for day in (known, first) if day), default=None)
-        read: dict[str, Callable[[], Iterator[Record]]] = {
-            TOPICS.kind: friday_pulse.topics,
-            GROUP_TYPES.kind: friday_pulse.group_types,
-            GROUPS.kind: friday_pulse.groups,
-            GENERAL_RESULTS.kind: lambda: friday_pulse.general("results", since),
-            GENERAL_NOTES.kind: lambda: friday_pulse.general("notes", since),
-            GENERAL_RISKS.kind: lambda: friday_pulse.general("risk", since),
-            GROUP_RESULTS.kind: lambda: friday_pulse.of_groups("results", since, excluded),
-            GROUP_NOTES.kind: lambda: friday_pulse.of_groups("notes", since, excluded),
-            GROUP_RISKS.kind: lambda: friday_pulse.of_groups("risk", since, excluded),
-        }
         # What has no data would hold the mark back for good; what failed is read again for as long as we look back.
         return wherescape.load(
             with_masked_notes(table) if mask_notes else table,
-            read[table.kind](),
+            resource.read(friday_pulse, Wanted(since, excluded)),
             extraction=friday_pulse.extraction,
             mark=mark,
             allow_skipped=True,
@@ -120,16 +144,6 @@ def _connect(wherescape: WhereScape, **options: Any) -> FridayPulse:
         credential="Friday Pulse's access token (WSL_SRCCFG_APIKEY)",
         **options,
     )
-
-
-def _check_arguments(kind: str, given: dict[str, object]) -> None:
-    for name, tables in ONLY_FOR.items():
-        kinds = [table.kind for table in tables]
-        if given[name] and kind not in kinds:
-            raise DeclarationError(
-                f"The argument {name} does not go with {kind}, which would be loaded regardless of it; it goes with"
-                f" {', '.join(kinds)}. Leave it out."
-            )
 
 
 def _date(earliest: date | str) -> date | None:

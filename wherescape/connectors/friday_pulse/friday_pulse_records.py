@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from wherescape.api_client import Record
+from wherescape.api_response import Record
 
 _CODE_AND_NAME = ("code", "name")
 _RESULT = ("score", "response_rate", "response_count", "total_count")

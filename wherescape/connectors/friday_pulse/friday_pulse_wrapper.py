@@ -1,7 +1,6 @@
 """Reads the surveys of an organisation through the Friday Pulse API; knows nothing of WhereScape."""
 
 import logging
-import time
 from collections import Counter
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -11,11 +10,13 @@ from functools import partial
 from typing import Any, Literal
 from urllib.parse import quote
 
-from wherescape.api_client import ApiClient, Record
+from wherescape.api_client import ApiClient
+from wherescape.api_response import Record
 from wherescape.api_source import ApiSource, checked_address
 from wherescape.concurrency import in_parallel
 from wherescape.connectors.friday_pulse.friday_pulse_records import flat_entry, flat_group, flat_named, flat_result
 from wherescape.errors import ApiAnswerInvalid, ApiUnavailable
+from wherescape.paging import Whole
 from wherescape.redaction import add_secret
 
 logger = logging.getLogger(__name__)
@@ -261,12 +262,8 @@ class FridayPulse(ApiSource):
     # --------------------------------------------------------------------------------------------------------- lists
 
     def _list(self, path: str, params: Mapping[str, str] | None = None) -> list[Record]:
-        begin = time.monotonic()
-        body = self._client.get_json(path, params).body
-        if not isinstance(body, list) or not all(isinstance(record, dict) for record in body):
-            raise ApiAnswerInvalid(f"{path} answered 200, but with no list of objects. Check the base URL.")
-        self.extraction.add_page(begin, time.monotonic() - begin, len(body))
-        return body
+        [page] = Whole().pages(self._client, path, params)
+        return page
 
 
 def _date_of(entry: Record) -> str:

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
-from wherescape.api_client import Record
+from wherescape.api_response import Record
 from wherescape.connectors.gitlab.gitlab_known_projects import Heads, KnownProjects
 from wherescape.connectors.gitlab.gitlab_tables import (
     BRANCH_COMMITS,
@@ -27,17 +27,6 @@ ROW = "row"
 """In place of a branch: what the row of a project was like."""
 # GitLab notes an activity only if the last one is an hour old (Event::RESET_PROJECT_ACTIVITY_INTERVAL).
 ACTIVITY_IS_NOTED_WITHIN = timedelta(hours=2)
-
-_REQUIRED = {
-    ISSUES.kind: "issues",
-    MERGE_REQUESTS.kind: "merge_requests",
-    MERGE_REQUEST_COMMITS.kind: "merge_requests",
-    PIPELINES.kind: "pipelines",
-    COMMITS.kind: "repository",
-    BRANCH_COMMITS.kind: "repository",
-    BRANCHES.kind: "repository",
-    TAGS.kind: "repository",
-}
 
 
 class Increment:
@@ -95,33 +84,23 @@ class Increment:
                 yield project
 
     def _of_project(self, project: Record) -> Iterator[Record]:
-        required = _REQUIRED[self._kind]
+        required, read = _OF_A_PROJECT[self._kind]
         if not has_feature(project, required):
             return
         if required == "repository" and self._is_quiet(project):
             self.loaded[project["id"]] = self._heads_before(project)
             return
-        read: dict[str, Callable[[Record], Iterator[Record]]] = {
-            ISSUES.kind: self._tracked(self._gitlab.issues),
-            MERGE_REQUESTS.kind: self._tracked(self._gitlab.merge_requests),
-            MERGE_REQUEST_COMMITS.kind: self._tracked(self._gitlab.merge_request_commits),
-            PIPELINES.kind: self._tracked(self._gitlab.pipelines),
-            BRANCHES.kind: self._gitlab.branches,
-            TAGS.kind: self._gitlab.tags,
-            COMMITS.kind: self._commits,
-            BRANCH_COMMITS.kind: self._branch_commits,
-        }
-        yield from read[self._kind](project)
+        yield from read(self, self._gitlab, project)
         self.loaded.setdefault(project["id"], {})
         if project.get("import_status") in BEING_IMPORTED:
             # What is imported keeps its old times.
             del self.loaded[project["id"]]
 
-    def _tracked(
-        self, read: Callable[[Record, datetime | None, datetime | None], Iterator[Record]]
-    ) -> Callable[[Record], Iterator[Record]]:
+    def _changed(
+        self, project: Record, read: Callable[[Record, datetime | None, datetime | None], Iterator[Record]]
+    ) -> Iterator[Record]:
         until = self._gitlab.extraction.started if self._comes_again else None
-        return lambda project: read(project, self._since_for(project), until)
+        return read(project, self._since_for(project), until)
 
     def _commits(self, project: Record) -> Iterator[Record]:
         heads = self._heads(project)
@@ -213,6 +192,27 @@ class Increment:
         ):
             return False
         return bool(since and active and datetime.fromisoformat(active) < since - ACTIVITY_IS_NOTED_WITHIN)
+
+
+_Read = Callable[[Increment, Gitlab, Record], Iterator[Record]]
+
+_OF_A_PROJECT: dict[str, tuple[str, _Read]] = {
+    ISSUES.kind: ("issues", lambda self, gitlab, project: self._changed(project, gitlab.issues)),
+    MERGE_REQUESTS.kind: (
+        "merge_requests",
+        lambda self, gitlab, project: self._changed(project, gitlab.merge_requests),
+    ),
+    MERGE_REQUEST_COMMITS.kind: (
+        "merge_requests",
+        lambda self, gitlab, project: self._changed(project, gitlab.merge_request_commits),
+    ),
+    PIPELINES.kind: ("pipelines", lambda self, gitlab, project: self._changed(project, gitlab.pipelines)),
+    COMMITS.kind: ("repository", lambda self, gitlab, project: self._commits(project)),
+    BRANCH_COMMITS.kind: ("repository", lambda self, gitlab, project: self._branch_commits(project)),
+    BRANCHES.kind: ("repository", lambda self, gitlab, project: gitlab.branches(project)),
+    TAGS.kind: ("repository", lambda self, gitlab, project: gitlab.tags(project)),
+}
+"""What a kind of data needs a project to have, and how it is read."""
 
 
 def _digest(project: Record) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from wherescape import WhereScape
-from wherescape.api_client import Record
+from wherescape.api_response import Record
 from wherescape.connectors.gitlab.gitlab_connection import connect
 from wherescape.connectors.gitlab.gitlab_high_water_mark import (
     HIGH_WATER_MARK,

@@ -7,12 +7,13 @@ a page that was read before.
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
-from wherescape.api_client import ApiClient, Record
+from wherescape.api_client import ApiClient
+from wherescape.api_response import Record
 from wherescape.errors import ApiAnswerInvalid
+from wherescape.paging import until_settled
 
 PAGE_SIZE = 100
 PAGING_HEADER = "X-Next-Page"
-MAX_READINGS = 10
 # GitLab's answers cut its microseconds off.
 MILLISECOND = timedelta(milliseconds=1)
 
@@ -63,37 +64,10 @@ def read_by_update_time(
 
 
 def read_until_settled(client: ApiClient, path: str, params: Params, key: str = "id") -> Iterator[Record]:
-    """Read a list by page numbers, again and again until two readings agree; each record comes once.
-
-    A reading that misses a record has read another one that then left the list and is not in the next reading.
-    A list of one page is not read twice.
-
-    Arguments:
-        client: gives the pages.
-        path: of the list.
-        params: the query.
-        key: the field that tells the records apart.
-
-    Raises:
-        ApiAnswerInvalid: no two readings agreed.
-        ApiError: the list could not be read to its end.
-    """
-    given: set[int | str] = set()
-    before: set[int | str] | None = None
-    for _ in range(MAX_READINGS):
-        now: set[int | str] = set()
-        count = 0
-        for page in client.follow_links(path, {**params, "per_page": PAGE_SIZE}, paging_header=PAGING_HEADER):
-            count += 1
-            now.update(record[key] for record in page)
-            yield from _new(page, given, key=key)
-        if count == 1 or now == before:
-            return
-        before = now
-    raise ApiAnswerInvalid(
-        f"GitLab's list {path} changed each time that it was read, {MAX_READINGS} times. Run the load again at a"
-        " quieter time."
-    )
+    """Read a list by page numbers until two readings agree; see `until_settled`."""
+    query = {**params, "per_page": PAGE_SIZE}
+    for page in until_settled(lambda: client.follow_links(path, query, paging_header=PAGING_HEADER), path, key):
+        yield from page
 
 
 def moment_text(moment: datetime) -> str:
@@ -120,13 +94,11 @@ def _never_updated(client: ApiClient, path: str) -> Iterator[Record]:
             return
 
 
-def _new(
-    records: Iterable[Record], given: set[int | str], until: datetime | None = None, key: str = "id"
-) -> Iterator[Record]:
+def _new(records: Iterable[Record], given: set[int | str], until: datetime | None = None) -> Iterator[Record]:
     for record in records:
-        if record[key] in given or (until and (moment := _updated_at(record)) and moment > until):
+        if record["id"] in given or (until and (moment := _updated_at(record)) and moment > until):
             continue
-        given.add(record[key])
+        given.add(record["id"])
         yield record
 
 

@@ -6,7 +6,7 @@ field that is still missing then means that the API has changed.
 
 from collections.abc import Sequence
 
-from wherescape.api_client import Json, Record
+from wherescape.api_response import Json, Record
 
 COMMIT_FIELDS = (
     *("id", "short_id", "title", "message", "created_at", "web_url", "authored_date", "committed_date"),

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from datetime import datetime
 from urllib.parse import quote
 
-from wherescape.api_client import ApiClient, Record
+from wherescape.api_client import ApiClient
+from wherescape.api_response import Record
 from wherescape.api_source import ApiSource, checked_address
 from wherescape.connectors.gitlab.gitlab_paging import (
-    MAX_READINGS,
     PAGE_SIZE,
     PAGING_HEADER,
     moment_text,
@@ -26,6 +26,7 @@ from wherescape.connectors.gitlab.gitlab_records import (
     tag_record,
 )
 from wherescape.errors import ApiAnswerInvalid, ApiRefused, DeclarationError
+from wherescape.paging import MAX_READINGS
 from wherescape.redaction import add_secret
 
 logger = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from wherescape import WhereScape
-from wherescape.api_client import Record
+from wherescape.api_response import Record
 from wherescape.connectors.hubspot.hubspot_objects import OBJECT_TYPES, ObjectType
 from wherescape.connectors.hubspot.hubspot_tables import PROPERTY, find_kind, is_internal
 from wherescape.connectors.hubspot.hubspot_wrapper import Hubspot

@@ -1,11 +1,11 @@
 """The entry point: loads a HubSpot load table, and gives the function that sends a table to HubSpot."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from wherescape import WhereScape
-from wherescape.api_client import Record
+from wherescape.api_response import Record
 from wherescape.connectors.hubspot.hubspot_objects import OBJECT_TYPES, WITH_PIPELINES, ObjectType
 from wherescape.connectors.hubspot.hubspot_records import (
     object_record,
@@ -28,9 +28,38 @@ from wherescape.connectors.hubspot.process_data import hubspot_load_data
 from wherescape.connectors.hubspot.utils import connect, hubspot_get_token
 from wherescape.errors import DeclarationError
 from wherescape.load_task import LoadResult
+from wherescape.resources import Resource, resource_of
 from wherescape.tables import Table, with_key_only
 
 __all__ = ["hubspot_collect_data", "hubspot_get_token", "hubspot_load_data"]
+
+RESOURCES: tuple[Resource[Hubspot, Sequence[ObjectType]], ...] = (
+    Resource(OWNERS, lambda hubspot, object_types: map(owner_record, hubspot.owners())),
+    Resource(
+        PIPELINES,
+        lambda hubspot, object_types: (
+            record
+            for each in WITH_PIPELINES
+            for pipeline in hubspot.pipelines(each)
+            for record in stage_records(pipeline, each.name)
+        ),
+    ),
+    Resource(
+        PROPERTIES,
+        lambda hubspot, object_types: (
+            property_record(definition, each.name)
+            for each in OBJECT_TYPES
+            for definition in hubspot.property_definitions(each)
+        ),
+    ),
+    Resource(
+        ASSOCIATIONS,
+        lambda hubspot, object_types: hubspot.associations(
+            object_types[0], object_types[1], (each["id"] for each in hubspot.objects(object_types[0]))
+        ),
+    ),
+)
+"""What is loaded beside the objects, whose columns are those that HubSpot's definitions tell."""
 
 # How long HubSpot's search may take to know of a change.
 OVERLAP_MINUTES = 15
@@ -160,25 +189,8 @@ def _definitions(hubspot: Hubspot, object_type: ObjectType, registered: Mapping[
     return [each for each in definitions if each["name"] in columns]
 
 
-def _others(hubspot: Hubspot, table: Table, object_types: Sequence[ObjectType]) -> Iterator[Record]:
-    read: dict[str, Callable[[], Iterator[Record]]] = {
-        OWNERS.kind: lambda: map(owner_record, hubspot.owners()),
-        PIPELINES.kind: lambda: (
-            record
-            for each in WITH_PIPELINES
-            for pipeline in hubspot.pipelines(each)
-            for record in stage_records(pipeline, each.name)
-        ),
-        PROPERTIES.kind: lambda: (
-            property_record(definition, each.name)
-            for each in OBJECT_TYPES
-            for definition in hubspot.property_definitions(each)
-        ),
-        ASSOCIATIONS.kind: lambda: hubspot.associations(
-            object_types[0], object_types[1], (each["id"] for each in hubspot.objects(object_types[0]))
-        ),
-    }
-    return read[table.kind]()
+def _others(hubspot: Hubspot, table: Table, object_types: Sequence[ObjectType]) -> Iterable[Record]:
+    return resource_of(table, RESOURCES).read(hubspot, object_types)
 
 
 def _load_keys(

@@ -6,7 +6,8 @@ hubspot-api-client itself repeats nothing, waits for no rate limit, and its mode
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from wherescape.api_client import ApiClient, ApiResponse
+from wherescape.api_client import ApiClient
+from wherescape.api_response import ApiResponse
 
 
 def hubspot_calls(api: ApiClient, *, is_repeatable: bool = True) -> Any:

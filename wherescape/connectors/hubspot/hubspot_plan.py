@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from wherescape.api_client import Record
+from wherescape.api_response import Record
 from wherescape.connectors.hubspot.hubspot_objects import ObjectType
 from wherescape.connectors.hubspot.hubspot_tables import PROPERTY
 from wherescape.connectors.hubspot.hubspot_values import means_the_same, to_hubspot

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from wherescape.api_client import Record
+from wherescape.api_response import Record
 from wherescape.connectors.hubspot.hubspot_tables import PROPERTY
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from wherescape.api_client import Record
+from wherescape.api_response import Record
 from wherescape.column_types import DataType
 from wherescape.connectors.hubspot.hubspot_objects import OBJECT_TYPES, ObjectType
 from wherescape.errors import DeclarationError, UnknownTableKind

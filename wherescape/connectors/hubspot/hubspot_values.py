@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from wherescape.api_client import Record
+from wherescape.api_response import Record
 from wherescape.errors import ValueDoesNotFit
 
 KEPT_IN_LOWER_CASE = ("email", "domain")

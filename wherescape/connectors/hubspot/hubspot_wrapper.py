@@ -9,7 +9,8 @@ from functools import cached_property
 from itertools import islice
 from typing import Any
 
-from wherescape.api_client import MAX_EMPTY_PAGES, ApiClient, ApiResponse, Record
+from wherescape.api_client import MAX_EMPTY_PAGES, ApiClient
+from wherescape.api_response import ApiResponse, Record
 from wherescape.api_source import ApiSource, checked_address
 from wherescape.concurrency import in_parallel
 from wherescape.connectors.hubspot.hubspot_calls import hubspot_calls, raw

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from wherescape import WhereScape
-from wherescape.api_client import Record
+from wherescape.api_response import Record
 from wherescape.connectors.hubspot.hubspot_objects import OBJECT_TYPES, ObjectType
 from wherescape.connectors.hubspot.hubspot_outcomes import Journal, Outcomes, file_in
 from wherescape.connectors.hubspot.hubspot_plan import (

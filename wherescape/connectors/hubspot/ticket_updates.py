@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from wherescape import WhereScape
-from wherescape.api_client import Record
+from wherescape.api_response import Record
 from wherescape.connectors.hubspot.hubspot_objects import COMPANY, TICKET
 from wherescape.connectors.hubspot.hubspot_outcomes import append_lines, file_in
 from wherescape.connectors.hubspot.hubspot_wrapper import INPUTS_A_BATCH, Hubspot

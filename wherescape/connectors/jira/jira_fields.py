@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from wherescape.api_client import Record
+from wherescape.api_response import Record
 from wherescape.column_types import DataType
 from wherescape.connectors.jira.jira_adf import rich_text
 from wherescape.errors import DeclarationError

@@ -1,12 +1,14 @@
 """Loads a Jira load table."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from wherescape import WhereScape
-from wherescape.api_client import Record
+from wherescape.api_response import Record
 from wherescape.connectors.jira.jira_connection import connect
+from wherescape.connectors.jira.jira_fields import Field
 from wherescape.connectors.jira.jira_scope import Scope
 from wherescape.connectors.jira.jira_tables import (
     BOARDS,
@@ -18,25 +20,65 @@ from wherescape.connectors.jira.jira_tables import (
     SPRINTS,
     TABLES,
     USERS,
-    WITH_MARK,
     WORKLOGS,
     extended,
 )
+from wherescape.connectors.jira.jira_wrapper import Jira
 from wherescape.errors import DeclarationError
 from wherescape.load_task import LoadResult
+from wherescape.resources import Resource, check_arguments, resource_of
 from wherescape.tables import find_table, with_hashes, with_key_only, with_legacy_names
 
 HIGH_WATER_MARK = "jira_high_water_mark"
 OVERLAP_MINUTES = 10
 
-ONLY_FOR = {
-    "projects": (ISSUES, CHANGES),
-    "jql": (ISSUES, CHANGES),
-    "include_private": (PROJECTS, ISSUES, CHANGES),
-    "archived": (PROJECTS,),
-    "since": WITH_MARK,
-}
-"""The tables that an argument goes with, where it is not all."""
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a load wants of Jira; see `jira_load_data`."""
+
+    since: datetime | None
+    scope: Scope
+    archived: bool
+    fields: Sequence[Field]
+    with_adf: bool
+    mask_persons: bool
+
+
+RESOURCES: tuple[Resource[Jira, Wanted], ...] = (
+    Resource(
+        PROJECTS,
+        lambda jira, wanted: jira.projects(archived=wanted.archived, include_private=wanted.scope.include_private),
+        takes=("include_private", "archived"),
+    ),
+    Resource(
+        ISSUES,
+        lambda jira, wanted: jira.issues(wanted.since, wanted.scope, wanted.fields, with_adf=wanted.with_adf),
+        is_incremental=True,
+        takes=("since", "projects", "jql", "include_private"),
+    ),
+    Resource(
+        CHANGES,
+        lambda jira, wanted: jira.changes(wanted.since, wanted.scope, with_names=not wanted.mask_persons),
+        is_incremental=True,
+        takes=("since", "projects", "jql", "include_private"),
+    ),
+    Resource(
+        WORKLOGS,
+        lambda jira, wanted: jira.worklogs(wanted.since, with_adf=wanted.with_adf),
+        is_incremental=True,
+        takes=("since",),
+    ),
+    Resource(
+        DELETED_WORKLOGS,
+        lambda jira, wanted: jira.deleted_worklogs(wanted.since),
+        is_incremental=True,
+        takes=("since",),
+    ),
+    Resource(SPRINTS, lambda jira, wanted: jira.sprints()),
+    Resource(BOARDS, lambda jira, wanted: jira.boards()),
+    Resource(USERS, lambda jira, wanted: jira.users()),
+)
 
 
 def jira_load_data(
@@ -107,9 +149,10 @@ def jira_load_data(
     """
     wherescape = wherescape or WhereScape()
     declared = find_table(load_type or wherescape.table, TABLES, "Jira")
+    resource = resource_of(declared, RESOURCES)
     scope = Scope(projects, jql, include_private)
     given = {"projects": projects, "jql": jql, "include_private": not include_private, "archived": archived}
-    _check_arguments(declared.kind, given | {"since": since})
+    check_arguments(resource, RESOURCES, given | {"since": since})
     if keys_only and (since is not None or use_high_water_mark or declared is DELETED_WORKLOGS):
         raise DeclarationError(
             "keys_only loads the keys of all that exists: it goes neither with since nor with use_high_water_mark, nor"
@@ -118,7 +161,7 @@ def jira_load_data(
     starts_at_mark = not load_type if use_high_water_mark is None else use_high_water_mark
 
     mark, start = None, _moment(since)
-    if declared in WITH_MARK and not keys_only and start is None:
+    if resource.is_incremental and not keys_only and start is None:
         mark = wherescape.high_water_mark(
             high_water_mark or (HIGH_WATER_MARK if declared is ISSUES else ""),
             lookback=timedelta(minutes=overlap_minutes),
@@ -129,23 +172,14 @@ def jira_load_data(
     with connect(wherescape, workers=workers, max_retries=max_retries, max_wait_seconds=max_wait_seconds) as jira:
         fields = jira.fields(custom_fields)
         table = extended(declared, fields, with_adf=with_adf)
-        read: dict[str, Callable[[], Iterator[Record]]] = {
-            PROJECTS.kind: lambda: jira.projects(archived=archived, include_private=include_private),
-            ISSUES.kind: lambda: jira.issues(start, scope, fields, with_adf=with_adf),
-            CHANGES.kind: lambda: jira.changes(start, scope, with_names=not mask_persons),
-            WORKLOGS.kind: lambda: jira.worklogs(start, with_adf=with_adf),
-            DELETED_WORKLOGS.kind: lambda: jira.deleted_worklogs(start),
-            SPRINTS.kind: jira.sprints,
-            BOARDS.kind: jira.boards,
-            USERS.kind: jira.users,
-        }
+        wanted = Wanted(start, scope, archived, fields, with_adf, mask_persons)
         if keys_only:
             table = with_key_only(table)
-            found = jira.issue_ids(scope) if declared is ISSUES else read[declared.kind]()
+            found = jira.issue_ids(scope) if declared is ISSUES else resource.read(jira, wanted)
             keys = ({name: record[name] for name in table.key} for record in found)
-            records = jira.extraction.require_all(keys)
+            records: Iterable[Record] = jira.extraction.require_all(keys)
         else:
-            records = read[declared.kind]()
+            records = resource.read(jira, wanted)
         if mask_persons:
             table = with_hashes(table, PERSON_SUFFIXES)
         return wherescape.load(
@@ -192,16 +226,6 @@ def jira_load_data_issue_incremental(
         options: as for `jira_load_data`.
     """
     return jira_load_data(ISSUES.kind, True, is_legacy=is_legacy, wherescape=wherescape, **options)
-
-
-def _check_arguments(kind: str, given: dict[str, object]) -> None:
-    for name, tables in ONLY_FOR.items():
-        kinds = [table.kind for table in tables]
-        if given[name] and kind not in kinds:
-            raise DeclarationError(
-                f"The argument {name} does not go with {kind}, which would be loaded regardless of it; it goes with"
-                f" {', '.join(kinds)}. Leave it out."
-            )
 
 
 def _moment(since: datetime | str | None) -> datetime | None:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from wherescape.api_client import Record
+from wherescape.api_response import Record
 from wherescape.connectors.jira.jira_adf import rich_text
 from wherescape.connectors.jira.jira_fields import Field
 from wherescape.connectors.jira.jira_time import StatusChange, first_in_progress, moment

@@ -226,7 +226,6 @@ USERS = Table(
 
 TABLES = (PROJECTS, ISSUES, CHANGES, WORKLOGS, DELETED_WORKLOGS, SPRINTS, BOARDS, USERS)
 
-WITH_MARK = (ISSUES, CHANGES, WORKLOGS, DELETED_WORKLOGS)
 """The tables that are loaded from a high-water mark on."""
 
 RICH_TEXTS = {ISSUES.kind: ("description", "environment"), WORKLOGS.kind: ("comment",)}

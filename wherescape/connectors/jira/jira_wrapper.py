@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from wherescape.api_client import ApiClient, ApiResponse, Record
+from wherescape.api_client import ApiClient
+from wherescape.api_response import ApiResponse, Record
 from wherescape.api_source import ApiSource, checked_address
 from wherescape.concurrency import in_parallel
 from wherescape.connectors.jira.jira_fields import Field, choose_fields

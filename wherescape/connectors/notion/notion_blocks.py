@@ -6,7 +6,7 @@ Source: Notion API reference, "Block".
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from wherescape.api_client import Record
+from wherescape.api_response import Record
 from wherescape.connectors.notion.notion_properties import plain_text
 
 INDENT = "  "

@@ -11,7 +11,8 @@ from urllib.parse import urlencode
 import httpx
 from notion_client.client import BaseClient, ClientOptions
 
-from wherescape.api_client import ApiClient, Json
+from wherescape.api_client import ApiClient
+from wherescape.api_response import Json
 from wherescape.errors import ApiAnswerInvalid
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from wherescape.api_client import Record
+from wherescape.api_response import Record
 from wherescape.column_types import DataType
 from wherescape.tables import MASKED_TEXT
 

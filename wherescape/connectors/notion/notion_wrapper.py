@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from wherescape.api_client import MAX_EMPTY_PAGES, ApiClient, Json, Record
+from wherescape.api_client import MAX_EMPTY_PAGES, ApiClient
+from wherescape.api_response import Json, Record
 from wherescape.api_source import ApiSource, checked_address
 from wherescape.concurrency import in_parallel
 from wherescape.connectors.notion.notion_blocks import text_below
