@@ -9,7 +9,8 @@ import requests
 from benchmarks import issues
 from benchmarks.measuring import Goal, LoadTable, Measure, Side, Sizes, best_seconds, expect_same
 from benchmarks.page_server import serve
-from wherescape.api_client import ApiClient, Record
+from wherescape.api_client import ApiClient
+from wherescape.api_response import Record
 from wherescape.sandbox import RedServer
 
 
