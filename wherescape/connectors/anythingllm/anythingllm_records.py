@@ -8,12 +8,10 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from wherescape.api_response import Record
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from wherescape.epoch import from_epoch
 
 
 def flat_embed(embed: Record) -> Record:
@@ -107,7 +105,7 @@ def flat_history(entries: Sequence[Record], workspace: Record, thread: Record | 
                 "prompt": prompt.get("content"),
                 "include": True,
                 "feedback_score": answer.get("feedbackScore"),
-                "created_at": _moment(answer.get("sentAt", prompt.get("sentAt"))),
+                "created_at": from_epoch(answer.get("sentAt", prompt.get("sentAt"))),
                 "last_updated_at": None,
                 **_answer({"attachments": prompt.get("attachments"), **answer, "text": answer.get("content")}),
             }
@@ -165,11 +163,3 @@ def _text(value: Any) -> str | None:
 
 def _count(value: Any) -> int | None:
     return len(value) if isinstance(value, list) else None
-
-
-def _moment(seconds: Any) -> Any:
-    """Return a moment; what is no number of seconds stays as it is, for the load to refuse."""
-    try:
-        return _EPOCH + timedelta(seconds=seconds)
-    except (TypeError, OverflowError):
-        return seconds

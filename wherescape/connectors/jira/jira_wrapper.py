@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import islice
 from typing import Any, TypeVar
@@ -32,6 +32,7 @@ from wherescape.connectors.jira.jira_records import (
 )
 from wherescape.connectors.jira.jira_scope import EVERYTHING, Scope
 from wherescape.connectors.jira.jira_time import StatusChange, jql_moment, moment, time_zone
+from wherescape.epoch import to_epoch
 from wherescape.errors import ApiAnswerInvalid, ApiRefused
 from wherescape.redaction import add_secret, redact
 
@@ -464,7 +465,7 @@ class Jira(ApiSource):
         """Yield the ids of worklogs that were updated or deleted; a page begins where the one before it ended."""
         start = 0
         if since:
-            start = max(0, _milliseconds(self._aware(since) - WORKLOGS_HELD_BACK))
+            start = max(0, to_epoch(self._aware(since) - WORKLOGS_HELD_BACK, 1_000))
         path = f"{API}/worklog/{what}"
         while True:
             begin = time.monotonic()
@@ -612,10 +613,6 @@ def _authorization(user: str, apikey: str) -> str:
     encoded = base64.b64encode(f"{user}:{apikey}".encode()).decode()
     add_secret(encoded)
     return f"Basic {encoded}"
-
-
-def _milliseconds(moment: datetime) -> int:
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
 
 
 def _is_anonymous(headers: Mapping[str, str]) -> bool:
