@@ -5,6 +5,8 @@ from typing import Any
 import click
 
 from wherescape.cli.demo import demo
+from wherescape.cli.example_api import example_api
+from wherescape.cli.new_connector import new_connector
 from wherescape.errors import WhereScapeError
 
 
@@ -24,5 +26,5 @@ def commands() -> None:
     """Load data from APIs into a WhereScape RED data warehouse."""
 
 
-for command in (demo,):
+for command in (demo, example_api, new_connector):
     commands.add_command(command)

@@ -1,20 +1,23 @@
 """A new connector: what is decided about it, and the files that it begins with."""
 
+import ast
 import json
 import keyword
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from wherescape.errors import DeclarationError
-from wherescape.paging import Links, Paging, Whole
+from wherescape.paging import Cursor, Links, Offset, PageNumber, Paging, Whole
 from wherescape.scaffold.proposals import ProposedColumn
 
 LINE_LENGTH = 119
 SINCE_FORMATS = ("iso", "date", "seconds", "milliseconds")
 PER_SECOND = {"seconds": 1, "milliseconds": 1_000}
+PAGINGS = (Whole, Links, Cursor, Offset, PageNumber)
 
 
 @dataclass(frozen=True)
@@ -277,6 +280,35 @@ def code_of(paging: Paging) -> str:
         code = f'"{value}"' if isinstance(value, str) else repr(value)
         arguments.append(code if is_positional and not isinstance(paging, Links) else f"{field.name}={code}")
     return f"{type(paging).__name__}({', '.join(arguments)})"
+
+
+def paging_of(code: str, proposal: Paging, records: str) -> Paging:
+    """Return a paging by its name, or by code as it stands in a wrapper; see `code_of`.
+
+    Arguments:
+        code: such as `offset` or `Offset(offset_as="start", total="total")`.
+        proposal: what is as it was proposed there, if it is a paging of the same name.
+        records: the field with the records, if the code does not say it.
+
+    Raises:
+        DeclarationError: it is none.
+    """
+    try:
+        tree = ast.parse(code, mode="eval").body
+        call = tree if isinstance(tree, ast.Call) else ast.Call(tree, [], [])
+        name = ast.unparse(call.func).lower()
+        [kind] = [kind for kind in PAGINGS if kind.__name__.lower() == name]
+        given = [ast.literal_eval(argument) for argument in call.args]
+        named: dict[str, Any] = {str(one.arg): ast.literal_eval(one.value) for one in call.keywords}
+        known = {} if given or not isinstance(proposal, kind) else asdict(proposal)
+        if kind is not Links and not given:
+            known["records"] = records
+        return kind(*given, **known | named)
+    except (SyntaxError, ValueError, TypeError) as error:
+        raise DeclarationError(
+            f"{code!r} is no paging ({error}): name one of {', '.join(kind.__name__ for kind in PAGINGS)}, or write it"
+            ' as in Python, such as Offset(offset_as="start", size_as="limit").'
+        ) from None
 
 
 def _with_sorted_imports(text: str, own: str) -> str:

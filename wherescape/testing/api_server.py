@@ -135,9 +135,19 @@ class ApiServer(ABC):
             )
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
-    def start(self) -> None:
-        """Start to serve on a free port."""
-        self._server = _LoopbackServer(self)
+    def start(self, port: int = 0) -> None:
+        """Start to serve.
+
+        Arguments:
+            port: 0 for one that is free.
+
+        Raises:
+            SandboxError: another program has the port.
+        """
+        try:
+            self._server = _LoopbackServer(self, port)
+        except OSError as error:
+            raise SandboxError(f"Port {port} cannot be served: {error.strerror}; choose another.") from error
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def stop(self) -> None:
@@ -245,9 +255,9 @@ class _LoopbackServer(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, api: ApiServer) -> None:
+    def __init__(self, api: ApiServer, port: int) -> None:
         self.api = api
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(("127.0.0.1", port), _Handler)
 
     def handle_error(self, request: object, client_address: object) -> None:
         # A client that goes away in the middle is its own business.

@@ -105,6 +105,10 @@ class ListServer(ApiServer):
         fields: dict[str, Any] = {getattr(paging, "total", ""): len(found), getattr(paging, "last_flag", ""): is_last}
         if isinstance(paging, Cursor):
             fields |= {paging.token: following, paging.more_flag: not is_last}
+        elif isinstance(paging, Offset):
+            fields |= {paging.offset_as: start, paging.size_as: size}
+        elif isinstance(paging, PageNumber):
+            fields |= {paging.page_as: start // size + paging.first, paging.size_as: size}
         return json_answer(_body(fields, getattr(paging, "records", ""), page))
 
     def _start(self, found: list[Record], query: Mapping[str, str], size: int) -> int:
