@@ -168,6 +168,15 @@ class Database:
                 count += len(batch)
         return count
 
+    def insert_statement(self, table: str, columns: Sequence[str]) -> str:
+        """Return the statement that `bulk_insert` sends for each batch; nothing is inserted.
+
+        Raises:
+            ConnectionFailed, StatementFailed: such as when there is no such table.
+        """
+        with self.transaction(f"INSERT INTO {table} ({', '.join(columns)})") as cursor:
+            return self.dialect.prepare_insert(cursor, table, columns).sql
+
     @contextmanager
     def bulk_insert(self, table: str, columns: Sequence[str]) -> Iterator[BulkInsert]:
         """Give what inserts batches into a table; commit when the block ends, roll back when it raises.

@@ -39,6 +39,10 @@ class PreparedInsert(Protocol):
     """An insert into one table, ready for batch after batch."""
 
     @property
+    def sql(self) -> str:
+        """The statement, whose parameters hold a whole batch."""
+
+    @property
     def capacities(self) -> Sequence[Capacity] | None:
         """What each of its columns holds; None if only the dialect can tell."""
 

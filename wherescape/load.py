@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from wherescape.bulk_insert import BulkInsert, InsertedBatch, Refusal
+from wherescape.column_types import Capacity
 from wherescape.database import Database
 from wherescape.errors import DeclarationError, LoadError, TooManyRejects
 from wherescape.masks import Masker
@@ -174,7 +175,7 @@ class _Load:
                 " itertools.chain.from_iterable. Nothing was loaded."
             )
         tally.drift.observe(batch)
-        columns, unfit = self._convert(batch)
+        columns, unfit = converted(batch, self._table, self._capacities, self._masker)
         limit = self._limits.of(tally.read)
         rows: Sequence[int] = range(batch.rows)
         if unfit:
@@ -209,25 +210,6 @@ class _Load:
             if column.name == self._table.mark_column:
                 tally.largest_mark = _largest(tally.largest_mark, values)
 
-    def _convert(self, batch: RecordBatch) -> tuple[list[Sequence[Any]], dict[int, tuple[str | None, str]]]:
-        columns: list[Sequence[Any]] = []
-        unfit: dict[int, tuple[str | None, str]] = {
-            row: (None, f"A {type(came).__name__} came where a dict was due.")
-            for row, came in batch.no_records.items()
-        }
-        sources = [column.source for column in self._table.columns]
-        for column, capacity, values in zip(
-            self._table.columns, self._capacities, batch.columns(sources), strict=False
-        ):
-            if column.mask:
-                values, reasons = self._masker.mask(column.mask, values)
-            else:
-                values, reasons = convert(values, column.data_type, capacity)
-            columns.append(values)
-            for row, reason in reasons.items():
-                unfit.setdefault(row, (column.name, f"Column {column.name}: {reason}."))
-        return columns, unfit
-
     def _reject(self, batch: RecordBatch, first: int, row: int, column: str | None, reason: str, limit: int) -> None:
         tally = self._tally
         self._rejects.add(first + row + 1, column, reason, batch.record(row))
@@ -239,6 +221,36 @@ class _Load:
                 f" {by_column(tally)}. See {self._rejects.path}; mend the source or the declaration, or raise"
                 " max_rejected and max_rejected_share."
             )
+
+
+def converted(
+    batch: RecordBatch, table: Table, capacities: Sequence[Capacity], masker: Masker
+) -> tuple[list[Sequence[Any]], dict[int, tuple[str | None, str]]]:
+    """Return the values of a batch as they are inserted, column by column, and what does not fit.
+
+    Arguments:
+        batch: some records.
+        table: the declaration.
+        capacities: what each column of the load table holds.
+        masker: masks the columns that are declared so.
+
+    Returns:
+        The values, and for each row that is to be rejected the column and the reason, which shows no value.
+    """
+    columns: list[Sequence[Any]] = []
+    unfit: dict[int, tuple[str | None, str]] = {
+        row: (None, f"A {type(came).__name__} came where a dict was due.") for row, came in batch.no_records.items()
+    }
+    sources = [column.source for column in table.columns]
+    for column, capacity, values in zip(table.columns, capacities, batch.columns(sources), strict=False):
+        if column.mask:
+            values, reasons = masker.mask(column.mask, values)
+        else:
+            values, reasons = convert(values, column.data_type, capacity)
+        columns.append(values)
+        for row, reason in reasons.items():
+            unfit.setdefault(row, (column.name, f"Column {column.name}: {reason}."))
+    return columns, unfit
 
 
 def _reason(refusal: Refusal) -> str:

@@ -28,13 +28,7 @@ class ArrayInsert:
         types = _column_types(cursor, table, columns)
         self.capacities = [_capacity(column_type) for column_type in types]
         self.elements = [_array_element(column_type) for column_type in types]
-        # unnest would take an array of arrays apart, so a column of arrays travels as texts.
-        values = ", ".join(
-            f"unnest(?::text[])::{element}" if element.endswith("[]") else f"unnest(?::{element}[])"
-            for element in self.elements
-        )
-        # In the select list, since the server materializes what stands in FROM.
-        self.sql = f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values}"
+        self.sql = array_insert(table, columns, self.elements)
 
     def encode(self, columns: Columns) -> list[str]:
         """Return the text of an array for each column; raises ValueDoesNotFit."""
@@ -46,6 +40,23 @@ class ArrayInsert:
     def execute(self, cursor: "pyodbc.Cursor", encoded: list[str]) -> None:
         """Insert a batch; raises the driver's error."""
         cursor.execute(self.sql, encoded)
+
+
+def array_insert(table: str, columns: Sequence[str], elements: Sequence[str]) -> str:
+    """Return the statement.
+
+    Arguments:
+        table: as it stands in SQL, as do the columns.
+        columns: to be filled.
+        elements: the type that each column's values are sent as.
+    """
+    # unnest would take an array of arrays apart, so a column of arrays travels as texts.
+    values = ", ".join(
+        f"unnest(?::text[])::{element}" if element.endswith("[]") else f"unnest(?::{element}[])"
+        for element in elements
+    )
+    # In the select list, since the server materializes what stands in FROM.
+    return f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values}"
 
 
 def _column_types(cursor: "pyodbc.Cursor", table: str, columns: Sequence[str]) -> list[str]:

@@ -7,9 +7,13 @@ from pathlib import Path
 import click
 
 from wherescape.environment import PREFIX
+from wherescape.sandbox.red_server import RedServer
 
 WS_ENV = Path("ws_env.py")
 NEEDED = "WSL_META_DSN"
+SOURCE_PREFIX = "WSL_SRCCFG_"
+SERVER = Path(".wherescape")
+"""Where `wherescape run` keeps the work folder of its stand-in server."""
 
 ws_env_option = click.option(
     "--ws-env",
@@ -50,6 +54,25 @@ def find_variables(ws_env: Path | None, environment: str, table: str = "", schem
     if table:
         variables |= {"WSL_LOAD_TABLE": table, "WSL_LOAD_SCHEMA": schema, "WSL_LOAD_FULLNAME": f"{schema}.{table}"}
     return variables
+
+
+def variables_if_known(ws_env: Path | None, environment: str, table: str, schema: str) -> dict[str, str]:
+    """Return the WSL_* variables for a load table as `find_variables` does, or those of the table alone.
+
+    A stand-in server that `wherescape run` has left up in the current folder counts, where there is nothing else.
+    """
+    if ws_env is not None or NEEDED in os.environ or WS_ENV.is_file():
+        return find_variables(ws_env, environment, table, schema)
+    server = RedServer(SERVER, keep=True)
+    if server.attach():
+        return server.environment(table, schema)
+    return {"WSL_LOAD_TABLE": table, "WSL_LOAD_SCHEMA": schema, "WSL_LOAD_FULLNAME": f"{schema}.{table}"}
+
+
+def source_variables(url: str) -> dict[str, str]:
+    """Return what RED's connection would tell of the API: WSL_SRCCFG_* around the process, and another address."""
+    variables = {name: value for name, value in os.environ.items() if name.upper().startswith(SOURCE_PREFIX)}
+    return variables | ({f"{SOURCE_PREFIX}URL": url} if url else {})
 
 
 def _from_file(ws_env: Path, environment: str, table: str, schema: str) -> dict[str, str]:

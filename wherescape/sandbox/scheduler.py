@@ -8,10 +8,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wherescape.errors import SandboxError
 from wherescape.repository import COUNTERS
@@ -122,51 +122,75 @@ def run_host_script(
     job_name: str,
     interactive: bool,
     timeout: float,
+    is_watched: bool,
 ) -> TaskResult:
     """Run a host script as a task of a job; see `RedServer.run_host_script`."""
-    try:
-        text = script.read_bytes().decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SandboxError(f"The host script {script} cannot be read: {error}.") from error
-    text = _replace_tokens(red, text, source_config)
+    text = _replace_tokens(_read(script), red.read_parameter, source_config)
     _truncate_load_table(red, table, schema)
     task = INTERACTIVE if interactive else start_task(red, table or script.stem, job_name)
-    variables = (
-        {name: value for name, value in os.environ.items() if name.upper() in SYSTEM_VARIABLES}
-        | red.environment(table, schema, source_config=source_config, **task.variables())
-        | dict(environment)
-    )
+    variables = red.environment(table, schema, source_config=source_config, **task.variables()) | dict(environment)
     # RED gives a task's work files this name; the script's own name is for who reads a traceback.
     work_file = red.workdir / f"wsl{task.sequence}j{task.job_key}t{task.task_key}_{script.name}"
+    result = _run(work_file, text, variables, timeout, is_watched)
+    if not interactive:
+        _end_task(red, task, result.status, result.message, result.audit, result.detail)
+    return replace(result, task=task.name or table or script.stem, **_read_counters(red, task))
+
+
+def run_outside(script: Path, variables: Mapping[str, str], *, timeout: float, is_watched: bool) -> TaskResult:
+    """Run a host script against a true RED, as from its own window: with the variables, and no task of a job.
+
+    Arguments:
+        script: the file with the script.
+        variables: the WSL_* variables, WSL_WORKDIR among them, and others that the process is to have.
+        timeout: seconds after which the script is killed; its status is then -3.
+        is_watched: show its error output where this process shows its own, in place of keeping it.
+
+    Raises:
+        SandboxError: there is no such script.
+    """
+    from wherescape.wherescape import WhereScape
+
+    environ = {name: value for name, value in variables.items() if name.upper().startswith("WSL_")}
+    red = WhereScape(environ)
+    config = {name.upper().removeprefix("WSL_SRCCFG_"): value for name, value in environ.items()}
+    try:
+        text = _replace_tokens(_read(script), lambda name: red.read_parameter(name) or None, config)
+    finally:
+        red.close()
+    red.workdir.mkdir(parents=True, exist_ok=True)
+    return _run(red.workdir / f"wsl0j0t0_{script.name}", text, variables, timeout, is_watched)
+
+
+def _read(script: Path) -> str:
+    try:
+        return script.read_bytes().decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SandboxError(f"The host script {script} cannot be read: {error}.") from error
+
+
+def _run(work_file: Path, text: str, variables: Mapping[str, str], timeout: float, is_watched: bool) -> TaskResult:
+    of_the_system = {name: value for name, value in os.environ.items() if name.upper() in SYSTEM_VARIABLES}
     try:
         work_file.touch(mode=0o600)
         work_file.write_bytes(text.encode("utf-8"))
-        exit_status, output, errors, seconds = _run_process(work_file, variables, timeout)
+        exit_status, output, errors, seconds = _run_process(
+            work_file, of_the_system | dict(variables), timeout, is_watched
+        )
     finally:
         work_file.unlink(missing_ok=True)
     status, message, audit = _read_protocol(output)
     if exit_status is None:
         status, message, audit = -3, f"Killed after {timeout:g} seconds.", output
-    if not interactive:
-        _end_task(red, task, status, message, audit, errors)
-    return TaskResult(
-        task=task.name or table or script.stem,
-        status=status,
-        message=message,
-        audit=audit,
-        detail=errors,
-        exit_status=exit_status,
-        seconds=seconds,
-        **_read_counters(red, task),
-    )
+    return TaskResult(work_file.stem, status, message, audit, errors, exit_status, seconds)
 
 
-def _replace_tokens(red: "RedServer", text: str, source_config: Mapping[str, str]) -> str:
+def _replace_tokens(text: str, read_parameter: Callable[[str], str | None], source_config: Mapping[str, str]) -> str:
     """Replace $PNAME$ and $WSL_SRCCFG_name$ in a script; a token that has no value stays. RED 10.4: Host Scripts."""
 
     def replacement(token: re.Match[str]) -> str:
         name = token["parameter"]
-        value = red.read_parameter(name) if name else source_config.get(token["field"])
+        value = read_parameter(name) if name else source_config.get(token["field"])
         return token[0] if value is None else value
 
     return TOKEN.sub(replacement, text)
@@ -184,7 +208,7 @@ def _truncate_load_table(red: "RedServer", table: str, schema: str) -> None:
 
 
 def _run_process(
-    script: Path, variables: Mapping[str, str], timeout: float
+    script: Path, variables: Mapping[str, str], timeout: float, is_watched: bool
 ) -> tuple[int | None, list[str], list[str], float]:
     # Files, as in RED, rather than pipes: no output is too large, and a process left behind by the script cannot
     # hold up the scheduler by keeping a pipe open.
@@ -198,7 +222,7 @@ def _run_process(
                 env=variables,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
-                stderr=errors,
+                stderr=None if is_watched else errors,
                 timeout=timeout,
             ).returncode
         except subprocess.TimeoutExpired:
@@ -271,7 +295,7 @@ def _end_task(red: "RedServer", task: Task, status: int, message: str, audit: li
     )
 
 
-def _read_counters(red: "RedServer", task: Task) -> dict[str, int]:
+def _read_counters(red: "RedServer", task: Task) -> dict[str, Any]:
     rows = red.query_repository(
         f"SELECT {', '.join(f'wtr_{name}' for name in COUNTERS)} FROM red.ws_wrk_task_run "
         "WHERE wtr_sequence = ? AND wtr_job_key = ? AND wtr_task_key = ?",
