@@ -254,6 +254,6 @@ def _show_what_follows(console: Console, connector: NewConnector) -> None:
         f"wherescape preview {connector.module}",
         f"wherescape run host_scripts/{name}_create_metadata.py --table {table}",
         f"wherescape run host_scripts/{name}_load_data.py --table {table}",
-        f"pytest tests/test_{name}_contract.py",
+        f"python -m pytest tests/test_{name}_contract.py",
     ):
         console.print(f"    {command}", markup=False)

@@ -19,6 +19,7 @@ import json
 import logging
 import os
 import signal
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -31,6 +32,7 @@ import pytest
 from wherescape import WhereScape
 from wherescape.errors import WhereScapeError
 from wherescape.load_task import LoadResult
+from wherescape.preview import Connector, preview
 from wherescape.sandbox import RedServer
 from wherescape.testing.api_server import Answer, ApiServer, json_answer
 
@@ -162,6 +164,20 @@ class ConnectorContract(ABC, Generic[Server]):
             result = self._load(clean_red, server)
         assert sorted(self._rows(clean_red)) == sorted(added)
         assert result.inserted == len(added)
+
+    def test_a_preview_shows_rows_and_writes_nothing(self, clean_red: RedServer, server: Server) -> None:
+        """What `wherescape preview` shows is what a load would store, and nothing is left of it."""
+        connector = Connector(type(self).__name__, partial(self.load_data, **self.options), ())
+        variables = clean_red.environment(self.load_table, source_config=self.connection(server))
+        before = self._marks(clean_red), sorted(clean_red.workdir.rglob("*"))
+        seen = preview(connector, variables)
+        after = self._marks(clean_red), sorted(clean_red.workdir.rglob("*"))
+        assert (after, self._rows(clean_red)) == (before, [])
+        places = [[column.name for column in seen.table.columns].index(name) for name in self.key]
+        shown = {tuple(row[place] for place in places) for row in seen.rows}
+        self._load(clean_red, server)
+        assert shown
+        assert shown <= {*self._rows(clean_red)}
 
     def test_an_empty_source_is_loaded_empty(self, clean_red: RedServer) -> None:
         """A source without a record is no error."""
@@ -440,11 +456,14 @@ class ConnectorContract(ABC, Generic[Server]):
         return "\n".join(texts_of_red(red).values())
 
     def _script(self, folder: Path) -> Path:
-        """Write a host script that tells its process id before it loads."""
+        """Write a host script that tells its process id before it loads, from where this process has the connector."""
         function = type(self).load_data
+        package = Path(sys.modules[function.__module__.partition(".")[0]].__file__ or "").resolve()
+        place = package.parent.parent if package.name == "__init__.py" else package.parent
         script = folder / "load.py"
         script.write_text(
-            "import os, pathlib\n"
+            "import os, pathlib, sys\n"
+            f"sys.path.insert(0, {str(place)!r})\n"
             f"pathlib.Path({str(folder / 'pid')!r}).write_text(str(os.getpid()))\n"
             f"from {function.__module__} import {function.__name__}\n"
             f"{function.__name__}(**{ {'max_retries': 0, **self.options}!r})\n",
