@@ -536,3 +536,14 @@ def test_a_tool_that_runs_with_the_variables_of_red_is_left_alone(host_script: H
         timeout=60,
     )
     assert process.stdout == "mine\n", process
+
+
+def test_output_may_go_to_a_file_and_errors_to_a_pipe(host_script: HostScript) -> None:
+    """As from a scheduler that keeps the one and passes the other on."""
+    host_script.write(LOGGER + "print('stray'); logger.info('done')")
+    output = host_script.folder / "output"
+    with output.open("wb") as file:
+        done = subprocess.run(host_script.command, env=host_script.environment, stdout=file, stderr=subprocess.PIPE)
+    result = host_script.result(done.returncode, output.read_bytes(), done.stderr)
+    assert (result.exit_status, result.status, result.message) == (0, "1", "done"), result
+    assert "stray" in result.stderr

@@ -5,7 +5,9 @@ import re
 import shlex
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -102,16 +104,24 @@ def shape(text: str) -> list[str]:
     return [" ".join(re.sub("─+", "-", line).split()) for line in text.splitlines()]
 
 
+@contextmanager
+def begun() -> Iterator[Terminals]:
+    """Install what the tutorial installs; not in pytest's folder, which its own pytest closes to PostgreSQL's user."""
+    [extras] = re.findall(rf'\$ {INSTALLATION}"wherescape(\[.*\])"', README.read_text(encoding="utf-8"))
+    with TemporaryDirectory(prefix="wherescape-tutorial-") as name:
+        folder = Path(name) / "own"
+        folder.mkdir()
+        terminals = Terminals(install_wheel(Path(name), extras), folder)
+        try:
+            yield terminals
+        finally:
+            terminals.close()
+
+
 @pytest.fixture(scope="module")
-def terminals(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminals]:
-    folder = tmp_path_factory.mktemp("tutorial")
-    found = TUTORIAL.search(README.read_text(encoding="utf-8"))
-    assert found
-    [extras] = re.findall(rf'\$ {INSTALLATION}"wherescape(\[.*\])"', found[0])
-    (folder / "own").mkdir()
-    terminals = Terminals(install_wheel(folder, extras), folder / "own")
-    yield terminals
-    terminals.close()
+def terminals() -> Iterator[Terminals]:
+    with begun() as terminals:
+        yield terminals
 
 
 def test_the_tutorial_does_what_it_says(terminals: Terminals) -> None:
@@ -121,16 +131,9 @@ def test_the_tutorial_does_what_it_says(terminals: Terminals) -> None:
 
 
 if __name__ == "__main__":
-    from tempfile import TemporaryDirectory
-
     text = README.read_text(encoding="utf-8")
-    with TemporaryDirectory() as name:
-        (Path(name) / "own").mkdir()
-        own = Terminals(install_wheel(Path(name), "[cli,testing]"), Path(name) / "own")
-        try:
-            text = TUTORIAL.sub(lambda match: executed(match[0], own), text)
-        finally:
-            own.close()
+    with begun() as own:
+        text = TUTORIAL.sub(lambda match: executed(match[0], own), text)
     README.write_text(
         re.sub(r"(?<=with: )\S+psql '[^']*'", "psql 'host=/tmp/... dbname=warehouse ...'", text), "utf-8"
     )

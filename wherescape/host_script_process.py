@@ -361,7 +361,12 @@ def _redacting(stream: TextIO | None) -> TextIO:
     if stream is None:
         stream = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     if isinstance(stream, io.TextIOWrapper):
-        stream.reconfigure(errors="backslashreplace")
+        try:
+            stream.reconfigure(errors="backslashreplace")
+        except OSError:
+            # Its descriptor was a file's and now is that of a pipe or terminal, which has no position to keep.
+            descriptor, encoding = stream.fileno(), stream.encoding
+            stream = open(descriptor, "w", 1, encoding, "backslashreplace", closefd=False)  # noqa: SIM115
     return cast(TextIO, RedactingStream(stream))
 
 

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from wherescape.scaffold.example_api import APIKEY, HEADER, PORT, ExampleApi
+from wherescape.testing.example_api import APIKEY, HEADER, PORT, ExampleApi
 
 
 @click.command("example-api")

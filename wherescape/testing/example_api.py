@@ -4,7 +4,7 @@ import time
 
 from wherescape.epoch import from_epoch
 from wherescape.paging import Offset
-from wherescape.testing import ListServer
+from wherescape.testing.list_server import ListServer
 
 PORT = 8765
 HEADER = "X-Api-Key"

@@ -1,0 +1,167 @@
+"""The command run: a host script as RED runs it, on a stand-in server that stays up, or in a true environment."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from wherescape.sandbox import RedServer
+
+SCRIPT = """\
+import sys
+from wherescape import Column, Table, WhereScape
+
+TABLE = Table("country", (Column("code", "text"), Column("population", "bigint")), ("code",), "countries, by hand")
+wherescape = WhereScape()
+"""
+METADATA = f"{SCRIPT}wherescape.create_metadata(TABLE)\n"
+LOAD = f'{SCRIPT}wherescape.load(TABLE, [{{"code": "NL", "population": 17_900_000}}])\n'
+TABLE = "load_country"
+WS_ENV = """\
+import os
+
+ENVIRONMENTS = {{"dev1": {settings!r}}}
+
+
+def setup_env(table_name, schema="load", environment="dev1"):
+    os.environ.update(ENVIRONMENTS[environment])
+    os.environ.update(WSL_LOAD_TABLE=table_name, WSL_LOAD_SCHEMA=schema)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    for name, text in {"create_metadata": METADATA, "load_data": LOAD}.items():
+        (tmp_path / f"{name}.py").write_text(text, "utf-8")
+    yield tmp_path
+    wherescape(tmp_path, "stop-server")
+
+
+def wherescape(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).with_name("wherescape")), *arguments]
+    return subprocess.run(
+        command, cwd=folder, env={**os.environ, **variables}, capture_output=True, text=True, encoding="utf-8"
+    )
+
+
+def run(folder: Path, script: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return wherescape(folder, "run", script, "--table", TABLE, *arguments, **variables)
+
+
+def test_the_stand_in_server_stays_up_from_one_run_to_the_next(folder: Path) -> None:
+    early = run(folder, "load_data.py")
+    assert early.returncode == 1
+    assert "Starting a stand-in RED server" in early.stdout
+    assert "status   -2  error: RED holds the tasks that depend on it." in early.stdout
+
+    metadata = run(folder, "create_metadata.py")
+    assert metadata.returncode == 0, metadata.stdout
+    assert "Starting" not in metadata.stdout
+    assert "load.load_country is created with 4 columns." in metadata.stdout
+
+    load = run(folder, "load_data.py")
+    assert "status   1  success: RED goes on with the tasks behind it.\nmessage  1 row, " in load.stdout
+    assert "load.load_country holds 1 row. Some of them:" in load.stdout
+    assert "17900000" in load.stdout
+    assert "holds 1 row." in run(folder, "load_data.py").stdout
+
+    more = METADATA.replace('Column("population", "bigint")', 'Column("capital", "text")')
+    (folder / "create_metadata.py").write_text(more, "utf-8")
+    assert "is created with" in run(folder, "create_metadata.py").stdout
+
+    assert "is stopped" in wherescape(folder, "stop-server").stdout
+    again = wherescape(folder, "stop-server")
+    assert (again.returncode, again.stderr) == (1, f"Error: No stand-in server was started from {folder}.\n")
+    assert not (folder / ".wherescape" / "server.json").exists()
+
+
+def test_a_server_that_was_stopped_comes_back_with_what_it_held(folder: Path) -> None:
+    run(folder, "create_metadata.py")
+    red = RedServer(folder / ".wherescape", keep=True)
+    assert red.attach()
+    red.write_parameter("KEPT", "yes")
+    red.stop_database()
+
+    found = RedServer(folder / ".wherescape", keep=True)
+    assert found.attach()
+    assert found.read_parameter("KEPT") == "yes"
+    assert "holds 1 row" in run(folder, "load_data.py").stdout
+
+
+def test_a_server_whose_folder_is_gone_is_replaced(folder: Path) -> None:
+    run(folder, "create_metadata.py")
+    red = RedServer(folder / ".wherescape", keep=True)
+    assert red.attach()
+    subprocess.run(red.stop_command(), shell=sys.platform != "win32", check=True)
+    assert "Starting a stand-in RED server" in run(folder, "create_metadata.py").stdout
+
+
+@pytest.mark.parametrize(
+    ("script", "lines"),
+    [
+        (
+            'print("Hello")\n',
+            'status   -3  fatal error: RED holds the tasks that depend on it.\nmessage  Invalid return code "Hello".',
+        ),
+        (f'{SCRIPT}print("lost")\nsys.exit(3)\n', "status   -2  error: RED holds the tasks that depend on it.\n"),
+        (
+            f'{SCRIPT}import logging\nlogging.getLogger("mine").warning("look here")\n',
+            "status   -1  success with warnings: RED goes on with the tasks behind it; read what it warns of.\n",
+        ),
+    ],
+    ids=["no status", "exit", "warning"],
+)
+def test_the_status_line_is_explained(red_folder: Path, script: str, lines: str) -> None:
+    (red_folder / "script.py").write_text(script, "utf-8")
+    done = run(red_folder, "script.py")
+    assert lines in done.stdout, done.stdout
+
+
+@pytest.fixture(scope="module")
+def red_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("statuses")
+    yield folder
+    wherescape(folder, "stop-server")
+
+
+def test_what_the_connection_tells_and_the_own_folder_reach_the_script(red_folder: Path) -> None:
+    (red_folder / "ours.py").write_text("NAME = 'ours'\n", "utf-8")
+    told = "f'{ours.NAME} {wherescape.source_base_url} $WSL_SRCCFG_REGION$'"
+    (red_folder / "script.py").write_text(f"{SCRIPT}import ours\nwherescape.main_message = {told}\n", "utf-8")
+    done = run(red_folder, "script.py", "--url", "https://a.example", WSL_SRCCFG_REGION="north", WSL_SRCCFG_URL="x")
+    assert "message  ours https://a.example north\n" in done.stdout, done.stdout
+
+
+def test_a_true_environment_is_taken_from_ws_env(clean_red: RedServer, folder: Path) -> None:
+    clean_red.register_load_table(TABLE)
+    settings = clean_red.environment()
+    settings |= {name: value for name, value in clean_red.environment(TABLE).items() if name.startswith("WSL_TGT")}
+    (folder / "ws_env.py").write_text(WS_ENV.format(settings=settings), "utf-8")
+
+    assert "columns registered" in run(folder, "create_metadata.py", "--ws-env", "ws_env.py").stdout
+    clean_red.create_table(TABLE)
+    for _ in range(2):
+        done = run(folder, "load_data.py", "--ws-env", "ws_env.py")
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert clean_red.query_warehouse(f"SELECT count(*) FROM load.{TABLE}")[0][0] == 2
+    run(folder, "load_data.py", "--ws-env", "ws_env.py", "--truncate")
+    assert clean_red.query_warehouse(f"SELECT count(*) FROM load.{TABLE}")[0][0] == 1
+    assert not (folder / ".wherescape").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="There is no pseudo-terminal.")
+def test_a_person_who_watches_sees_the_bar(folder: Path) -> None:
+    import pty
+
+    run(folder, "create_metadata.py")
+    terminal, theirs = pty.openpty()
+    command = [str(Path(sys.executable).with_name("wherescape")), "run", "load_data.py", "--table", TABLE]
+    done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=theirs, text=True)
+    os.close(theirs)
+    seen = os.read(terminal, 100_000).decode()
+    os.close(terminal)
+    assert "status   1" in done.stdout, seen
+    assert TABLE in seen
