@@ -19,7 +19,6 @@ from wherescape.sandbox.gitlab_server import GitLabServer
 from wherescape.sandbox.red_server import RedServer
 from wherescape.testing.api_server import Answer
 
-HOST_SCRIPTS = Path(__file__).parents[1] / "host_scripts"
 MONDAY = datetime(2026, 1, 5, 12, tzinfo=UTC)
 SHOWN = "2026-01-05T11:59:59+00:00"
 TABLES = ["load_gitlab_commit", "load_gitlab_issue"]
@@ -101,15 +100,6 @@ def test_a_server_that_does_not_tell_its_time_is_an_error(red: RedServer, server
     with pytest.raises(ApiRefused, match="401"):
         gitlab_next_high_water_mark(attached_to(red, server, ""))
     assert not red.read_parameter(f"{HIGH_WATER_MARK}_next")
-
-
-def test_the_host_scripts_run(red: RedServer, server: GitLabServer) -> None:
-    source = {"url": server.url, "apikey": server.token}
-    first = red.run_host_script(HOST_SCRIPTS / "gitlab_next_high_water_mark.py", source_config=source)
-    assert (first.status, red.read_parameter(f"{HIGH_WATER_MARK}_next")) == (1, SHOWN), first
-    assert first.message == "the job's loads of GitLab stage their marks from 2026-01-05T11:59:59Z on"
-    last = red.run_host_script(HOST_SCRIPTS / "gitlab_update_high_water_mark.py")
-    assert (last.status, last.message) == (1, "0 high-water marks confirmed"), last
 
 
 def test_older_host_scripts_find_them_beside_the_load() -> None:

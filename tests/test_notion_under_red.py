@@ -195,14 +195,6 @@ def test_users_are_registered_created_and_loaded_in_full(clean_red: RedServer, s
     assert "ann@example.com" not in "\n".join(texts_of_red(red).values())
 
 
-def test_the_scripts_for_users_do_not_depend_on_the_name(clean_red: RedServer, server: NotionServer) -> None:
-    server.add_user("Ann Lee", "ann@example.com")
-    clean_red.register_load_table("load_people")
-    assert run(clean_red, server, "notion_create_metadata_user.py", "load_people").status == 1
-    clean_red.create_table("load_people")
-    assert run(clean_red, server, "notion_load_data_user.py", "load_people").inserted == 1
-
-
 def test_every_value_arrives_as_it_is(clean_red: RedServer, server: NotionServer, tasks: DataSource) -> None:
     create(clean_red, server, tasks)
     assert load(clean_red, server).rejected == 0

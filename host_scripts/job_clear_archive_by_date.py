@@ -1,0 +1,3 @@
+from wherescape.job_logs import job_clear_archive_by_date
+
+job_clear_archive_by_date(days_to_retain=365)
