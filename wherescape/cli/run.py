@@ -21,7 +21,7 @@ from wherescape.cli.environment import (
 from wherescape.cli.rows import show_rows
 from wherescape.progress import rows_text
 from wherescape.sandbox.red_server import RedServer
-from wherescape.sandbox.scheduler import TaskResult, run_outside
+from wherescape.sandbox.scheduler import Execution, TaskResult, run_outside
 from wherescape.wherescape import WhereScape
 
 MEANINGS = {
@@ -64,12 +64,12 @@ def run(
     console = Console(highlight=False, soft_wrap=True)
     source = source_variables(url)
     path = {"PYTHONPATH": os.pathsep.join(filter(None, [str(Path.cwd()), os.environ.get("PYTHONPATH", "")]))}
-    is_watched = sys.stderr.isatty()
     if ws_env is not None:
         variables = find_variables(ws_env, environment, table, schema) | source
         if truncate:
             _empty(variables)
-        result = run_outside(host_script, variables | path, timeout=timeout, is_watched=is_watched)
+        execution = Execution(Path(sys.executable), timeout, sys.stderr.isatty())
+        result = run_outside(host_script, variables | path, execution)
         _explain(console, result)
     else:
         with _stand_in(console) as red:
@@ -81,7 +81,7 @@ def run(
                 environment=path,
                 source_config={name[len(SOURCE_PREFIX) :]: value for name, value in source.items()},
                 timeout=timeout,
-                is_watched=is_watched,
+                is_watched=sys.stderr.isatty(),
             )
             _explain(console, result)
             _show_table(console, red, table, schema, result)

@@ -398,6 +398,7 @@ class RedServer:
         interactive: bool = False,
         timeout: float = 600,
         is_watched: bool = False,
+        python: Path | None = None,
     ) -> scheduler.TaskResult:
         """Run a host script as RED's scheduler does, as a process of its own, and return what it reported.
 
@@ -413,6 +414,7 @@ class RedServer:
             interactive: run it as from RED's own window, outside a job: job "Develop" with key 0, no log rows.
             timeout: seconds after which the script is killed; its status is then -3.
             is_watched: show its error output where this process shows its own, in place of keeping it.
+            python: the interpreter, as the language definition in RED names it; None: the one that runs this.
 
         Raises:
             SandboxError: there is no such script, or the load table cannot be truncated.
@@ -426,8 +428,7 @@ class RedServer:
             source_config=source_config or {},
             job_name=job_name,
             interactive=interactive,
-            timeout=timeout,
-            is_watched=is_watched,
+            execution=scheduler.Execution(python or Path(sys.executable), timeout, is_watched),
         )
 
     @contextmanager

@@ -5,7 +5,6 @@ import locale
 import os
 import re
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -53,6 +52,21 @@ class Task:
 
 # A script that a user starts in RED itself. RED 10.3: Script Output Protocol.
 INTERACTIVE = Task(name="", job_name="Develop", sequence=0, job_key=0, task_key=0)
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How the process of a host script is run.
+
+    Arguments:
+        python: the interpreter.
+        timeout: seconds after which the script is killed; its status is then -3.
+        is_watched: show its error output where this process shows its own, in place of keeping it.
+    """
+
+    python: Path
+    timeout: float
+    is_watched: bool = False
 
 
 @dataclass(frozen=True)
@@ -121,8 +135,7 @@ def run_host_script(
     source_config: Mapping[str, str],
     job_name: str,
     interactive: bool,
-    timeout: float,
-    is_watched: bool,
+    execution: Execution,
 ) -> TaskResult:
     """Run a host script as a task of a job; see `RedServer.run_host_script`."""
     text = _replace_tokens(_read(script), red.read_parameter, source_config)
@@ -131,20 +144,19 @@ def run_host_script(
     variables = red.environment(table, schema, source_config=source_config, **task.variables()) | dict(environment)
     # RED gives a task's work files this name; the script's own name is for who reads a traceback.
     work_file = red.workdir / f"wsl{task.sequence}j{task.job_key}t{task.task_key}_{script.name}"
-    result = _run(work_file, text, variables, timeout, is_watched)
+    result = _run(work_file, text, variables, execution)
     if not interactive:
         _end_task(red, task, result.status, result.message, result.audit, result.detail)
     return replace(result, task=task.name or table or script.stem, **_read_counters(red, task))
 
 
-def run_outside(script: Path, variables: Mapping[str, str], *, timeout: float, is_watched: bool) -> TaskResult:
+def run_outside(script: Path, variables: Mapping[str, str], execution: Execution) -> TaskResult:
     """Run a host script against a true RED, as from its own window: with the variables, and no task of a job.
 
     Arguments:
         script: the file with the script.
         variables: the WSL_* variables, WSL_WORKDIR among them, and others that the process is to have.
-        timeout: seconds after which the script is killed; its status is then -3.
-        is_watched: show its error output where this process shows its own, in place of keeping it.
+        execution: how it is run.
 
     Raises:
         SandboxError: there is no such script.
@@ -159,7 +171,7 @@ def run_outside(script: Path, variables: Mapping[str, str], *, timeout: float, i
     finally:
         red.close()
     red.workdir.mkdir(parents=True, exist_ok=True)
-    return _run(red.workdir / f"wsl0j0t0_{script.name}", text, variables, timeout, is_watched)
+    return _run(red.workdir / f"wsl0j0t0_{script.name}", text, variables, execution)
 
 
 def _read(script: Path) -> str:
@@ -169,19 +181,17 @@ def _read(script: Path) -> str:
         raise SandboxError(f"The host script {script} cannot be read: {error}.") from error
 
 
-def _run(work_file: Path, text: str, variables: Mapping[str, str], timeout: float, is_watched: bool) -> TaskResult:
+def _run(work_file: Path, text: str, variables: Mapping[str, str], execution: Execution) -> TaskResult:
     of_the_system = {name: value for name, value in os.environ.items() if name.upper() in SYSTEM_VARIABLES}
     try:
         work_file.touch(mode=0o600)
         work_file.write_bytes(text.encode("utf-8"))
-        exit_status, output, errors, seconds = _run_process(
-            work_file, of_the_system | dict(variables), timeout, is_watched
-        )
+        exit_status, output, errors, seconds = _run_process(work_file, of_the_system | dict(variables), execution)
     finally:
         work_file.unlink(missing_ok=True)
     status, message, audit = _read_protocol(output)
     if exit_status is None:
-        status, message, audit = -3, f"Killed after {timeout:g} seconds.", output
+        status, message, audit = -3, f"Killed after {execution.timeout:g} seconds.", output
     return TaskResult(work_file.stem, status, message, audit, errors, exit_status, seconds)
 
 
@@ -208,7 +218,7 @@ def _truncate_load_table(red: "RedServer", table: str, schema: str) -> None:
 
 
 def _run_process(
-    script: Path, variables: Mapping[str, str], timeout: float, is_watched: bool
+    script: Path, variables: Mapping[str, str], execution: Execution
 ) -> tuple[int | None, list[str], list[str], float]:
     # Files, as in RED, rather than pipes: no output is too large, and a process left behind by the script cannot
     # hold up the scheduler by keeping a pipe open.
@@ -217,13 +227,13 @@ def _run_process(
         exit_status: int | None
         try:
             exit_status = subprocess.run(
-                [sys.executable, str(script)],
+                [str(execution.python), str(script)],
                 cwd=script.parent,
                 env=variables,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
-                stderr=None if is_watched else errors,
-                timeout=timeout,
+                stderr=None if execution.is_watched else errors,
+                timeout=execution.timeout,
             ).returncode
         except subprocess.TimeoutExpired:
             exit_status = None
