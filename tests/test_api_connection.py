@@ -26,3 +26,36 @@ def test_the_key_is_hidden_encrypted_and_undocumented() -> None:
     key = FIELDS["APIKEY"]
     assert (key["masked"], key["encryption"], key["documentation"]) == (True, "wherescape", False)
     assert not key["textBoxSettings"]["default"]
+
+
+# The keys and words of RED's UI configurations: RED, "UI Configurations"; 3D, "Field Configuration JSON".
+HIDDEN_OR_SHOWN = {
+    "administratorUserID",
+    "administratorUserPassword",
+    "databaseID",
+    "databaseType",
+    "dbServerHomeDirectory",
+    "defaultSchemaForBrowsing",
+    "extractUserID",
+    "extractUserPassword",
+    "odbcDataSourceName",
+    "windowsHostName",
+    "windowsUser",
+    "windowsUserPassword",
+    "workDirectory",
+}
+FIELD = {"name", "displayName", "description", "type", "required", "masked", "encryption", "setEnvVarForScripts"} | {
+    *("page", "group", "order", "documentation", "textBoxSettings")
+}
+
+
+def test_it_has_the_keys_that_red_knows() -> None:
+    assert CONFIGURATION["uiConfigType"] == "ConnectionProperties"
+    connection = CONFIGURATION["ConnectionProperties"]
+    assert connection["connectionPropertiesType"] == "Source"
+    assert {*connection["whereScapeFieldVisibility"]} == HIDDEN_OR_SHOWN
+    for number, field in enumerate(CONFIGURATION["uiConfigFields"], 1):
+        assert {*field} == FIELD
+        assert (field["type"], field["page"], field["order"]) == ("textBox", "Properties", number)
+        assert {*field["textBoxSettings"]} == {"default", "length", "multiLineEdit"}
+        assert field["encryption"] in ("none", "wherescape", "external")

@@ -1,5 +1,6 @@
 """Every file of host_scripts/ runs as a task of RED, against its API on loopback, and does what it is for."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -93,6 +94,7 @@ JOBS: Mapping[str, Sequence[Task]] = {
         Task("notion_load_data_user", "load_people", 1),
     ],
     "red": [
+        Task("browse_api_connection", says='{"treeViewLayout": "Tabular"'),
         Task("job_clear_logs_by_date", says="0 job run(s) archived."),
         Task("job_clear_archive_by_date", says="0 job run(s)"),
     ],
@@ -215,3 +217,19 @@ def test_logs_that_red_does_not_clear_are_an_error(clean_red: RedServer, tmp_pat
 
 def registered(red: RedServer, table: str) -> bool:
     return bool(red.query_repository("SELECT 1 FROM red.ws_load_tab WHERE lt_table_name = ?", [table]))
+
+
+def test_the_readme_lists_them_all() -> None:
+    readme = (HOST_SCRIPTS / "README.md").read_text(encoding="utf-8")
+    (table,) = re.findall(r"\|---\|---\|---\|\n((?:\|.*\n)+)", readme)
+    listed = [name for row in table.splitlines() for name in re.findall(r"`(\w+)`", row.split("|")[1])]
+    assert sorted(listed) == sorted(path.stem for path in HOST_SCRIPTS.glob("*.py"))
+
+
+def test_the_check_of_the_language_says_what_the_readme_says(clean_red: RedServer, tmp_path: Path) -> None:
+    readme = (HOST_SCRIPTS / "README.md").read_text(encoding="utf-8")
+    check = re.search(r"one line `(.*)` must end with status (\d+) and the message\n`(.*)`", readme)
+    assert check
+    (tmp_path / "check.py").write_text(check[1], encoding="utf-8")
+    result = clean_red.run_host_script(tmp_path / "check.py")
+    assert (str(result.status), result.message) == (check[2], check[3])

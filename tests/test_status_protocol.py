@@ -547,3 +547,21 @@ def test_output_may_go_to_a_file_and_errors_to_a_pipe(host_script: HostScript) -
     result = host_script.result(done.returncode, output.read_bytes(), done.stderr)
     assert (result.exit_status, result.status, result.message) == (0, "1", "done"), result
     assert "stray" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("then", "output"),
+    [
+        ("", ["1", "x" * 1000]),
+        ("logger.warning('careful')", ["-1", "x" * 1000]),
+        ("logger.error('wrong')", ["-2", "wrong", "wrong"]),
+    ],
+    ids=["success", "warning", "error"],
+)
+def test_a_document_stands_alone_and_whole_unless_there_was_an_error(
+    host_script: HostScript, then: str, output: list[str]
+) -> None:
+    asked_for = "logger.info('done'); from wherescape.logging import report; report.document = 'x' * 1000\n"
+    run = host_script.run(LOGGER + asked_for + then)
+    assert [line for line in run.stdout.splitlines() if line != "done"] == output
+    assert "careful" in run.stderr or "warning" not in then

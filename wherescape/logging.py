@@ -33,11 +33,14 @@ class Report:
 
     Attributes:
         main_message: what the script wants to be told in the job's result; the last INFO record by default.
+        document: what the script was asked for, in one line of ASCII of any length: it then stands in place of message
+            and audit lines, unless an error was reported (RED: Browse Scripts).
         is_terminated: whether the process was told to end, even if the script did not.
     """
 
     def __init__(self) -> None:
         self.main_message = ""
+        self.document = ""
         self.is_terminated = False
         self._counts = {WARNING: 0, ERROR: 0, CRITICAL: 0}
         self._first = {WARNING: "", ERROR: "", CRITICAL: ""}
@@ -104,6 +107,9 @@ class Report:
 
     def _lines(self, log_file: Path | None) -> Iterator[str]:
         yield str(self.status)
+        if self.document and self.status in (SUCCESS, WARNING):
+            yield self.document
+            return
         yield self.message
         if self.main_message and self.status in (ERROR, CRITICAL):
             yield to_line(self.main_message)

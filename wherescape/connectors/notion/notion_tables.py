@@ -46,6 +46,8 @@ USERS = Table(
     ),
 )
 
+TABLES = (PAGES, USERS)
+
 PERSONAL = ("name", "email", "avatar_url")
 """The columns of users that tell who they are."""
 

@@ -1,0 +1,3 @@
+from wherescape.connectors.browse import browse_api_connection
+
+browse_api_connection()
