@@ -1,9 +1,9 @@
 """What RED's browser shows of an API connection: the tables that the connectors declare.
 
 RED runs the browse script of an extensible source connection, and reads two lines: the status, and a tree as JSON
-(RED: Browse Scripts). The folders of the tree are connectors, the tables in them what they load. A table that is dragged
-to the load tables gets these columns; the connector's metadata script adds what the tree cannot know: the properties of
-HubSpot's objects and of Notion's databases, Jira's custom fields.
+(RED: Browse Scripts). The folders of the tree are connectors, the tables in them what they load. A table that is
+dragged to the load tables gets these columns; the connector's metadata script adds what the tree cannot know: the
+properties of HubSpot's objects and of Notion's databases, Jira's custom fields.
 """
 
 import json
