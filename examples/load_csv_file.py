@@ -3,9 +3,9 @@
 Give the load table the file's folder as its "Source Directory" and the file's name as its "Source File Name". For the
 columns, run the same script with `wherescape.create_metadata(ORDERS)` as its last line, and create the table.
 
-The file is read ten thousand rows at a time, and each value as the text that it is, so that no zero in front and no
-digit behind the comma is lost. A value that does not fit its column goes to the reject file with its row; a row of more
-fields than the heading fails the load, and what a shorter row lacks is NULL.
+The file is read ten thousand rows at a time, and each value as the text that it is: no zero in front is lost, and no
+digit behind the comma. A value that does not fit its column goes to the reject file with its row; a row of more fields
+than the heading fails the load, and what a shorter row lacks is NULL.
 """
 
 # needs: pandas

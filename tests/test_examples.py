@@ -89,18 +89,22 @@ def test_an_excel_file_is_loaded_as_it_is(clean_red: RedServer, tmp_path: Path) 
     articles = [
         ("007", "Größe 😀", 0.1, 2**40, datetime(2026, 2, 28)),
         ("008", "NA", 1234.5, None, None),
-        ("009", None, None, 1.5, date(2026, 3, 1)),
-        (10, "a number for a code", 3, 0, "soon"),
+        ("009", None, None, 0, date(2026, 3, 1)),
+        ("012", "no day", 3, 0, "soon"),
+        ("013", "half an article", 3, 1.5, None),
+        ("010", "#N/A", None, None, None),
         (11, "a number for a code", 3, 0, date(2026, 3, 1)),
     ]
     names = ["Article code", "Description", "Price", "In stock", "Available from"]
     pd.DataFrame(articles, columns=names, dtype=object).to_excel(file, index=False)
     result = load(clean_red, tmp_path, "load_excel_file.py", "ARTICLES", file)
-    assert (result.status, result.inserted, result.rejected) == (-1, 3, 2), result
+    assert (result.status, result.inserted, result.rejected) == (-1, 5, 2), result
     columns = "article_code, description, price, in_stock, CAST(available_from AS text)"
     assert stored(clean_red, "load_article", columns) == [
         ("007", "Größe 😀", Decimal("0.1"), 2**40, "2026-02-28"),
         ("008", "NA", Decimal("1234.5"), None, None),
+        ("009", None, None, 0, "2026-03-01"),
+        ("010", None, None, None, None),
         ("11", "a number for a code", Decimal("3"), 0, "2026-03-01"),
     ]
 
