@@ -1,6 +1,7 @@
 """What is installed on a RED server: the wheel in a clean environment without extras, from which host scripts run."""
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -8,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.gitlab_repository import make_repository
+from tests.test_docs import blocks
 from tools.set_up import environment, find_uv
 from wherescape.sandbox.gitlab_server import GitLabServer
 from wherescape.sandbox.red_server import RedServer
 
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the page has other commands for Windows")
 ROOT = Path(__file__).parents[1]
 TABLE = "load_gitlab_commit"
 # What only trying and testing need; the host scripts do without.
@@ -27,22 +30,30 @@ print(json.dumps([wherescape.__file__, *packages_distributions()]))
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of an environment that has nothing but the wheel and what it needs."""
+    """The interpreter of the environment that docs/installation.md makes, from a wheel of this code."""
     folder = tmp_path_factory.mktemp("wheel")
-    uv("build", "--quiet", "--wheel", "--out-dir", str(folder), str(ROOT))
-    uv("venv", "--quiet", "--python", sys.executable, str(folder / "clean"))
-    python = folder / "clean" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-    versions = uv("export", "--frozen", "--no-hashes", "--no-emit-project", "--no-dev", "--project", str(ROOT))
-    (folder / "versions.txt").write_text(versions, encoding="utf-8")
+    run("uv", "build", "--quiet", "--wheel", "--out-dir", ".", str(ROOT), folder=folder)
+    run("uv", "venv", "--quiet", "--seed", "--python", sys.executable, "with_pip", folder=folder)
     (wheel,) = folder.glob("*.whl")
-    uv("pip", "install", "--quiet", "--python", str(python), "-c", str(folder / "versions.txt"), str(wheel))
-    return python
+    for command in commands():
+        if command[1:3] == ["-m", "venv"]:
+            # Debian's Python may come without the pip that venv installs.
+            command = ["uv", "venv", "--quiet", "--seed", "--python", sys.executable, *command[3:]]
+        if "download" in command:
+            command[command.index("wherescape")] = str(wheel)
+        run(command[0].replace("python3", "with_pip/bin/python"), *command[1:], folder=folder)
+    return folder / "venv" / "bin" / "python"
 
 
-def uv(*arguments: str) -> str:
-    done = subprocess.run([find_uv(), *arguments], env=environment(), capture_output=True, text=True)
+def run(program: str, *arguments: str, folder: Path) -> None:
+    program = find_uv() if program == "uv" else str(folder / program)
+    quick = {"PIP_NO_COMPILE": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    done = subprocess.run([program, *arguments], cwd=folder, env=CLEAN | quick, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    return done.stdout
+
+
+def commands() -> list[list[str]]:
+    return [shlex.split(line) for block in blocks("installation.md", "sh") for line in block.splitlines()]
 
 
 def test_no_extra_is_installed(python: Path, tmp_path: Path) -> None:
