@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.host_script import host_script_in
-from wherescape.connectors.browse import browse_tree, connector_names
+from wherescape.connectors.browse import browse_tree
+from wherescape.connectors.catalogue import CONNECTOR_NAMES
 from wherescape.connectors.gitlab.gitlab_tables import TABLES
 from wherescape.errors import DeclarationError
 from wherescape.tables import Table, find_table
@@ -26,13 +27,13 @@ def test_the_answer_is_two_lines_of_status_and_tree(tmp_path: Path) -> None:
     status, tree = run.stdout.splitlines()
     assert (status, run.stderr) == ("1", "")
     assert json.loads(tree) == browse_tree()
-    assert {*json.loads(tree)} == {"treeViewLayout", "treeViewIcons", *connector_names()}
+    assert {*json.loads(tree)} == {"treeViewLayout", "treeViewIcons", *CONNECTOR_NAMES}
 
 
 def test_a_connector_that_is_none_is_told_in_place_of_a_tree(tmp_path: Path) -> None:
     run = host_script_in(tmp_path).run(SCRIPT.read_text(encoding="utf-8").replace("()", "('gitlap')"))
     assert run.status == "-2"
-    assert run.message.startswith("There is no connector 'gitlap'; choose from anythingllm, friday_pulse, gitlab")
+    assert run.message.startswith("There is no connector 'gitlap'. Choose one of anythingllm, friday_pulse, gitlab")
 
 
 def test_a_folder_has_the_declared_tables_with_their_columns() -> None:
@@ -54,7 +55,7 @@ def test_the_types_are_those_of_the_target() -> None:
     assert by_name["title"] == {"name": "title", "dataType": "nvarchar", "dataTypeLength": "max"}
 
 
-@pytest.mark.parametrize("name", connector_names())
+@pytest.mark.parametrize("name", CONNECTOR_NAMES)
 def test_a_load_table_named_after_the_tree_says_what_to_load(name: str) -> None:
     folder = browse_tree(name)[name]
     assert isinstance(folder, dict) and folder

@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from tests.gitlab_repository import make_repository
 from wherescape.cli.main import commands
-from wherescape.preview import find_connector
+from wherescape.preview import find_loader
 from wherescape.sandbox import RedServer
 from wherescape.sandbox.gitlab_server import GitLabServer
 
@@ -101,7 +101,7 @@ def test_a_connector_is_found_by_name_and_by_path(
 
 
 def test_what_hubspot_loads_is_found_and_not_what_it_sends() -> None:
-    assert find_connector("hubspot", Path.cwd()).load.__name__ == "hubspot_collect_data"
+    assert find_loader("hubspot", Path.cwd()).load.__name__ == "hubspot_collect_data"
 
 
 def test_a_connector_that_is_not_there_is_told() -> None:
@@ -118,4 +118,4 @@ def test_a_module_that_cannot_be_imported_is_no_missing_connector(
     (tmp_path / "broken" / "broken_load_data.py").write_text("import a_package_that_is_not_there\n", "utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(ModuleNotFoundError, match="a_package_that_is_not_there"):
-        find_connector("broken", tmp_path)
+        find_loader("broken", tmp_path)

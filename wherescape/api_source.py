@@ -1,6 +1,6 @@
 """What the classes that read one API have in common, and what RED's connection tells them."""
 
-from typing import Self
+from typing import ClassVar, Self
 from urllib.parse import urlsplit
 
 from wherescape.api_client import ApiClient
@@ -18,6 +18,9 @@ class ApiSource:
         client: asks the API.
     """
 
+    smallest_request: ClassVar[str] = ""
+    """The path of the cheapest request that the API answers to any login, and to nobody without one."""
+
     def __init__(self, client: ApiClient) -> None:
         self._client = client
 
@@ -26,6 +29,14 @@ class ApiSource:
 
     def __exit__(self, *exception: object) -> None:
         self._client.close()
+
+    def check_login(self) -> None:
+        """Ask for as little as shows whether address and login are right; `extraction` then tells the API's time.
+
+        Raises:
+            ApiError: they are not, or the API cannot be reached.
+        """
+        self._client.get_json(self.smallest_request)
 
     @property
     def extraction(self) -> Extraction:

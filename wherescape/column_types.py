@@ -13,6 +13,21 @@ Columns = Sequence[Sequence[Any]]
 
 
 @dataclass(frozen=True)
+class TableColumn:
+    """A column of a table that exists, or that RED knows.
+
+    Arguments:
+        name: the column's name.
+        data_type: in the words of its database; empty if it does not tell.
+        may_be_null: None if it is not known.
+    """
+
+    name: str
+    data_type: str
+    may_be_null: bool | None = None
+
+
+@dataclass(frozen=True)
 class Capacity:
     """What a column of a target holds without changing it.
 

@@ -6,16 +6,19 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from wherescape import dialects
 from wherescape.bulk_insert import BulkInsert, rows_to_columns
+from wherescape.column_types import TableColumn
 from wherescape.concurrency import in_reader_thread
 from wherescape.environment import Login
 from wherescape.errors import ConnectionFailed, DatabaseError, StatementFailed
 from wherescape.redaction import redact
+from wherescape.sql_types import type_text
 
 if TYPE_CHECKING:
     import pyodbc
@@ -29,6 +32,21 @@ BATCH_CHARACTERS = 8_000_000
 _LARGEST_BIGINT = 2**63 - 1
 
 Row = Sequence[Any]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a database tells about itself.
+
+    Arguments:
+        version: of the server.
+        encoding: of the database: of its characters on PostgreSQL, its collation on SQL Server.
+        clock: the server's time, in UTC.
+    """
+
+    version: str
+    encoding: str
+    clock: datetime
 
 
 class Database:
@@ -113,6 +131,52 @@ class Database:
         with self.transaction(sql) as cursor:
             cursor.execute(sql)
             return [column[0] for column in cursor.description]
+
+    def table_columns(self, schema: str, table: str) -> list[TableColumn]:
+        """Return what the database's catalog says of a table's columns, in order; nothing if there is no such table.
+
+        Arguments:
+            schema: in any case; empty for any.
+            table: its name without the schema, in any case.
+
+        Raises:
+            ConnectionFailed, StatementFailed
+        """
+        if self.dialect is dialects.OTHER:
+            where = ".".join(filter(None, (schema, table)))
+            return [TableColumn(name, "") for name in self.column_names(where)]
+        rows = self.query(dialects.COLUMNS_OF_TABLE, (schema, schema, table))
+        return [TableColumn(row[0], type_text(*row[2:]), row[1] == "YES") for row in rows]
+
+    def facts(self) -> "Facts | None":
+        """Return what the database tells about itself; None if nobody knows how to ask it.
+
+        Raises:
+            ConnectionFailed, StatementFailed
+        """
+        if not self.dialect.facts:
+            return None
+        version, encoding, clock = self.query(self.dialect.facts)[0]
+        return Facts(str(version), str(encoding), clock.replace(tzinfo=UTC))
+
+    def has_right(self, table: str, right: str) -> bool | None:
+        """Tell whether the user of the connection may do something with a table.
+
+        Arguments:
+            table: its name with the schema, as it stands in SQL.
+            right: SELECT, INSERT, UPDATE or DELETE.
+
+        Returns:
+            None if there is no such table, or nobody knows how to ask this database.
+
+        Raises:
+            ConnectionFailed
+            StatementFailed: the user may not look into the schema.
+        """
+        if not self.dialect.has_right:
+            return None
+        found = self.query(self.dialect.has_right, (table, right))[0][0]
+        return None if found is None else bool(found)
 
     def execute_many(self, sql: str, rows: Iterable[Row]) -> int:
         """Run a statement once for every row, all in one transaction.
@@ -383,6 +447,14 @@ def connection_string(login: Login, data_sources: dict[str, str]) -> str:
     if re.search(r"postgres|psqlodbc", driver, re.IGNORECASE) and not re.search(r"sslmode\s*=", whole, re.IGNORECASE):
         parts.append("sslmode=prefer")
     return ";".join(parts)
+
+
+def connection_parts(dsn: str) -> dict[str, str]:
+    """Return the parts of a connection string by their names in lower case; of a data source's name, that is `dsn`."""
+    if "=" not in dsn:
+        return {"dsn": dsn.strip()}
+    found = re.findall(r"([^=;{}]+)=\s*(?:\{((?:[^}]|\}\})*)\}|([^;]*))", dsn)
+    return {name.strip().lower(): braced.replace("}}", "}") or plain.strip() for name, braced, plain in found}
 
 
 def quoted_value(value: str) -> str:

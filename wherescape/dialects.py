@@ -18,6 +18,14 @@ from wherescape.postgresql_insert import ArrayInsert
 if TYPE_CHECKING:
     import pyodbc
 
+# PostgreSQL and SQL Server have it alike, a SQL Server that minds letter case in capitals only.
+COLUMNS_OF_TABLE = (
+    "SELECT COLUMN_NAME, IS_NULLABLE, DATA_TYPE, CHARACTER_MAXIMUM_LENGTH, NUMERIC_PRECISION, NUMERIC_SCALE,"
+    " DATETIME_PRECISION FROM INFORMATION_SCHEMA.COLUMNS"
+    " WHERE (CAST(? AS varchar(128)) = '' OR LOWER(TABLE_SCHEMA) = LOWER(?)) AND LOWER(TABLE_NAME) = LOWER(?)"
+    " ORDER BY TABLE_SCHEMA, ORDINAL_POSITION"
+)
+
 
 @dataclass(frozen=True)
 class Savepoint:
@@ -77,6 +85,8 @@ class Dialect:
     savepoint: Savepoint | None = None
     capacities: Mapping[DataType, Capacity] = field(default_factory=dict)
     longest_parameter: int = 0
+    facts: str = ""
+    has_right: str = ""
 
     def quote(self, identifier: str) -> str:
         """Quote a name, so that a column may be called `default` or `order`."""
@@ -193,6 +203,10 @@ POSTGRESQL = Dialect(
         "RELEASE SAVEPOINT wherescape_load",
     ),
     longest_parameter=2**30,
+    facts="SELECT current_setting('server_version'), current_setting('server_encoding'),"
+    " timezone('UTC', clock_timestamp())",
+    # Of a table that there is not, it is NULL.
+    has_right="SELECT CAST(has_table_privilege(to_regclass(CAST(? AS text)), CAST(? AS text)) AS integer)",
 )
 SQL_SERVER = Dialect(
     "SQL Server",
@@ -210,6 +224,8 @@ SQL_SERVER = Dialect(
     },
     _JsonInsert,
     savepoint=Savepoint(tsql.SAVE_BATCH, tsql.UNDO_BATCH, ""),
+    facts=tsql.FACTS,
+    has_right=tsql.HAS_RIGHT,
     capacities={
         "numeric": Capacity(whole_digits=28, decimals=10, not_finite=False),
         "double": Capacity(not_finite=False),

@@ -59,7 +59,7 @@ class Environment:
         self._values: dict[str, str] = {}
         # The upper-case spelling wins where several differ in case only.
         for name, value in sorted(variables.items(), reverse=True):
-            if name.upper().startswith(PREFIX) and not _UNREPLACED_TOKEN.fullmatch(value.strip()):
+            if name.upper().startswith(PREFIX) and not is_unreplaced(value):
                 self._values[name.upper()] = value
 
     def get(self, name: str) -> str:
@@ -148,6 +148,11 @@ class Environment:
     def is_scheduled_task(self) -> bool:
         """Whether the script runs as a task of a job, so that RED keeps a task log for it."""
         return all(self.number(name) for name in ("WSL_SEQUENCE", "WSL_JOB_KEY", "WSL_TASK_KEY"))
+
+
+def is_unreplaced(value: str) -> bool:
+    """Tell whether a value is a token such as `$WSL_SRCCFG_APIKEY$`, in whose place RED had nothing to put."""
+    return _UNREPLACED_TOKEN.fullmatch(value.strip()) is not None
 
 
 def is_postgresql_metabase(metabase: str) -> bool:

@@ -226,22 +226,37 @@ def mark_text(moment: datetime | None) -> str:
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec=precision) + "Z"
 
 
-def _moment(name: str, text: str) -> datetime | None:
-    if not text:
-        logger.info("Parameter %s holds no high-water mark: full load.", name)
-        return None
+def moment_of(text: str) -> datetime:
+    """Return the moment that the text of a mark says, in UTC.
+
+    Arguments:
+        text: ISO 8601 with an offset, or a plain date: the beginning of that day, wherever on earth it begins first.
+
+    Raises:
+        ValueError: it says none. Its message begins with the text.
+    """
     try:
         if _DATE.fullmatch(text):
             # Where the day begins first, so that nothing of it is skipped.
             return datetime.fromisoformat(text).replace(tzinfo=EARLIEST_ZONE).astimezone(UTC)
         moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            # What an older library wrote was the server's local time; a guess could skip rows.
-            logger.info("Parameter %s holds %s without an offset from UTC: full load.", name, text[:40])
-            return None
-        return moment.astimezone(UTC)
+        in_utc = moment.astimezone(UTC) if moment.tzinfo else None
     except (ValueError, OverflowError):
-        logger.info("Parameter %s holds %r, which is no ISO 8601 moment: full load.", name, text[:40])
+        raise ValueError(f"{text[:40]!r}, which is no ISO 8601 moment") from None
+    if in_utc is None:
+        # What an older library wrote was the server's local time; a guess could skip rows.
+        raise ValueError(f"{text[:40]} without an offset from UTC")
+    return in_utc
+
+
+def _moment(name: str, text: str) -> datetime | None:
+    if not text:
+        logger.info("Parameter %s holds no high-water mark: full load.", name)
+        return None
+    try:
+        return moment_of(text)
+    except ValueError as error:
+        logger.info("Parameter %s holds %s: full load.", name, error)
         return None
 
 

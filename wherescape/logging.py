@@ -200,9 +200,14 @@ def open_log_file(workdir: Path, task: str) -> LogFileHandler:
     Raises:
         OSError: the folder is missing or not writable.
     """
-    folder = workdir / "python_logging"
-    folder.mkdir(exist_ok=True)
-    return LogFileHandler(folder / "wherescape.log", task)
+    path = log_file_of(workdir)
+    path.parent.mkdir(exist_ok=True)
+    return LogFileHandler(path, task)
+
+
+def log_file_of(workdir: Path) -> Path:
+    """Return where the log file is in a work folder, whether it exists or not."""
+    return workdir / "python_logging" / "wherescape.log"
 
 
 def _does_not_fit(record: logging.LogRecord) -> bool:

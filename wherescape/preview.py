@@ -53,8 +53,8 @@ class Preview:
 
 
 @dataclass(frozen=True)
-class Connector:
-    """A connector, as it was found.
+class Loader:
+    """What loads a connector's tables.
 
     Arguments:
         name: such as `gitlab`.
@@ -67,7 +67,7 @@ class Connector:
     tables: Sequence[Table]
 
 
-def find_connector(name: str, folder: Path) -> Connector:
+def find_loader(name: str, folder: Path) -> Loader:
     """Find a connector.
 
     Arguments:
@@ -92,21 +92,21 @@ def find_connector(name: str, folder: Path) -> Connector:
             load = getattr(module, function.format(name=last), None)
             if callable(load):
                 tables = getattr(_imported(f"{package}.{last}_tables"), "TABLES", ())
-                return Connector(last, load, tables)
+                return Loader(last, load, tables)
     raise DeclarationError(
         f"There is no connector {name!r}: no module {last}_load_data with a function {last}_load_data in a package"
         f" {name} of {folder.resolve()}, of Python's path, or of {BUILT_IN}."
     )
 
 
-def preview(connector: Connector, variables: Mapping[str, str], rows: int = 10) -> Preview:
+def preview(loader: Loader, variables: Mapping[str, str], rows: int = 10) -> Preview:
     """Run a load function up to its first rows.
 
     RED, if it is known, is asked for its parameters and columns; nothing is written there, nor in the target, nor in
     the work folder.
 
     Arguments:
-        connector: whose.
+        loader: whose.
         variables: the WSL_* variables; those of RED's databases may be missing.
         rows: how many.
 
@@ -115,17 +115,17 @@ def preview(connector: Connector, variables: Mapping[str, str], rows: int = 10) 
     """
     with TemporaryDirectory(prefix="wherescape-preview-") as workdir:
         # What a connector keeps between its loads is in a folder of its name.
-        kept = Path(variables.get("WSL_WORKDIR") or workdir) / connector.name
+        kept = Path(variables.get("WSL_WORKDIR") or workdir) / loader.name
         if kept.is_dir() and variables.get("WSL_WORKDIR"):
-            shutil.copytree(kept, Path(workdir) / connector.name)
+            shutil.copytree(kept, Path(workdir) / loader.name)
         red = _Looking({**variables, "WSL_WORKDIR": workdir}, rows)
         try:
-            connector.load(wherescape=red)
+            loader.load(wherescape=red)
         except _Seen as seen:
             return seen.preview
         finally:
             red.close()
-    raise DeclarationError(f"{connector.name} has ended without loading anything, so there is nothing to show.")
+    raise DeclarationError(f"{loader.name} has ended without loading anything, so there is nothing to show.")
 
 
 class _Seen(Exception):  # noqa: N818

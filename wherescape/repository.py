@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wherescape import tsql
+from wherescape.column_types import TableColumn
 from wherescape.database import Database
 from wherescape.environment import Environment, is_postgresql_metabase
 from wherescape.errors import ParameterTooLong, RoutineFailed, RoutineMissing, TableNotRegistered
@@ -153,6 +154,23 @@ class Repository:
             raise RoutineFailed(f"RED's routine {routine.name} answered nothing.")
         return rows[0]
 
+    def may_execute(self, routine: Routine) -> bool:
+        """Tell whether the user of the connection may call a routine.
+
+        Raises:
+            RoutineMissing: this release of RED does not have it.
+        """
+        self._statement(routine)
+        if not self.is_postgresql:
+            name = f"{self.metabase}.{routine.name}"
+            return bool(self.database.query(tsql.HAS_RIGHT, (name, "EXECUTE"))[0][0])
+        rows = self.database.query(
+            "SELECT CAST(has_function_privilege(p.oid, 'EXECUTE')"
+            f" AND has_schema_privilege(p.pronamespace, 'USAGE') AS integer) {_POSTGRESQL_ROUTINE}",
+            (self.metabase, _without_underscores(routine.name)),
+        )
+        return bool(rows[0][0])
+
     def read_parameter(self, name: str) -> tuple[str, str]:
         """Return a parameter's value and comment, both empty if it does not exist."""
         value, comment = self.call(PARAMETER_READ, (name,))
@@ -237,6 +255,11 @@ class Repository:
         rows = self._columns(table, "data_type")
         return [name for name, _ in rows], [data_type for _, data_type in rows]
 
+    def column_definitions(self, table: "RegisteredTable") -> list[TableColumn]:
+        """Return a table's columns in order."""
+        rows = self._columns(table, "data_type", "nulls_flag")
+        return [TableColumn(name, data_type or "", flag != "N") for name, data_type, flag in rows]
+
     def columns_by_source(self, table: "RegisteredTable") -> dict[str, str]:
         """Return the names of a table's columns by their source columns."""
         names: dict[str, str] = {}
@@ -245,15 +268,16 @@ class Repository:
                 names.setdefault(source, name)
         return names
 
-    def _columns(self, table: "RegisteredTable", what: str) -> list[tuple[str, str]]:
-        """Return the columns' names and one thing more, in column order."""
+    def _columns(self, table: "RegisteredTable", *fields: str) -> list[tuple[str, ...]]:
+        """Return the columns' names and some things more, in column order."""
         prefix = table.kind.prefix
+        what = ", ".join(f"{prefix}c_{field}" for field in fields)
         rows = self.database.query(
-            f"SELECT {prefix}c_col_name, {prefix}c_{what} FROM {self.metabase}.{table.kind.columns}"
+            f"SELECT {prefix}c_col_name, {what} FROM {self.metabase}.{table.kind.columns}"
             f" WHERE {prefix}c_obj_key = ? ORDER BY {prefix}c_order, {prefix}c_col_key",
             (table.object_key,),
         )
-        return [(row[0], row[1]) for row in rows]
+        return [tuple(row) for row in rows]
 
     def _write_message(self, routine: Routine, message: str, status: str) -> None:
         environment = self.environment
@@ -281,14 +305,21 @@ class Repository:
                 raise missing
             return tsql.call(routine, self.metabase)
         rows = self.database.query(
-            "SELECT p.proname, p.prokind FROM pg_catalog.pg_proc AS p"
-            " JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace"
-            " WHERE LOWER(n.nspname) = LOWER(?) AND LOWER(REPLACE(p.proname, '_', '')) = ?",
-            (self.metabase, routine.name.replace("_", "").lower()),
+            f"SELECT p.proname, p.prokind {_POSTGRESQL_ROUTINE}", (self.metabase, _without_underscores(routine.name))
         )
         if not rows:
             raise missing
         return postgresql_call(routine, self.metabase, rows[0][0], rows[0][1] == "p")
+
+
+_POSTGRESQL_ROUTINE = (
+    "FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace"
+    " WHERE LOWER(n.nspname) = LOWER(?) AND LOWER(REPLACE(p.proname, '_', '')) = ?"
+)
+
+
+def _without_underscores(name: str) -> str:
+    return name.replace("_", "").lower()
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,11 @@ if TYPE_CHECKING:
     from wherescape.repository import Routine
 
 OBJECT_ID = "SELECT OBJECT_ID(?)"
+HAS_RIGHT = "SELECT HAS_PERMS_BY_NAME(?, 'OBJECT', ?)"
+FACTS = (
+    "SELECT CAST(SERVERPROPERTY('ProductVersion') AS varchar(128)),"
+    " CAST(DATABASEPROPERTYEX(DB_NAME(), 'Collation') AS varchar(128)), SYSUTCDATETIME()"
+)
 # Only a statement that reads a table begins a transaction by itself; outside one, SAVE is an error.
 SAVE_BATCH = "IF @@TRANCOUNT > 0 SAVE TRANSACTION wherescape_batch"
 UNDO_BATCH = "ROLLBACK TRANSACTION wherescape_batch"

@@ -257,6 +257,8 @@ class NotionServer(ApiServer):
             raise self._refused(401, "unauthorized", "API token is invalid.")
         parts = [unquote(part) for part in request.path.strip("/").split("/")]
         match request.method, parts:
+            case "GET", ["users", "me"]:
+                return json_answer({"object": "user", "id": "00000000-0000-4000-8000-000000000000", "type": "bot"})
             case "GET", ["users"]:
                 if not self.may_read_users:
                     raise self._refused(403, "restricted_resource", "Insufficient permissions for this endpoint.")

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from wherescape.environment import PREFIX
+from wherescape.redaction import redact
 from wherescape.sandbox.red_server import RedServer
 
 WS_ENV = Path("ws_env.py")
@@ -79,7 +80,9 @@ def _from_file(ws_env: Path, environment: str, table: str, schema: str) -> dict[
     try:
         module = runpy.run_path(str(ws_env))
     except Exception as error:
-        raise click.ClickException(f"{ws_env} cannot be run: {type(error).__name__}: {error}") from error
+        raise click.ClickException(
+            f"{ws_env} cannot be run: {type(error).__name__}: {redact(str(error))}. Correct it."
+        ) from error
     known, setup_env = module.get("ENVIRONMENTS"), module.get("setup_env")
     if not isinstance(known, dict) or not callable(setup_env):
         raise click.ClickException(
@@ -93,6 +96,11 @@ def _from_file(ws_env: Path, environment: str, table: str, schema: str) -> dict[
     try:
         setup_env(table, schema=schema, environment=environment)
         return {name: value for name, value in os.environ.items() if name.upper().startswith(PREFIX)}
+    except Exception as error:
+        raise click.ClickException(
+            f"setup_env of {ws_env} fails for the environment {environment!r}:"
+            f" {type(error).__name__}: {redact(str(error))}. Correct the file."
+        ) from error
     finally:
         os.environ.clear()
         os.environ.update(around)

@@ -5,7 +5,10 @@ from typing import Any
 import click
 
 from wherescape.cli.demo import demo
+from wherescape.cli.doctor import doctor
 from wherescape.cli.example_api import example_api
+from wherescape.cli.mark import mark
+from wherescape.cli.metadata import metadata
 from wherescape.cli.new_connector import new_connector
 from wherescape.cli.preview import preview
 from wherescape.cli.run import run, stop_server
@@ -28,5 +31,15 @@ def commands() -> None:
     """Load data from APIs into a WhereScape RED data warehouse."""
 
 
-for command in (demo, example_api, new_connector, preview, run, stop_server):
+for command in (
+    demo,
+    doctor,
+    example_api,
+    mark,
+    metadata,
+    new_connector,
+    preview,
+    run,
+    stop_server,
+):
     commands.add_command(command)

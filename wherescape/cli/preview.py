@@ -16,7 +16,7 @@ from wherescape.cli.environment import (
 )
 from wherescape.cli.rows import show_rows
 from wherescape.high_water_mark import mark_text
-from wherescape.preview import Preview, find_connector
+from wherescape.preview import Preview, find_loader
 from wherescape.preview import preview as look
 from wherescape.progress import rows_text
 
@@ -37,7 +37,7 @@ def preview(
     CONNECTOR is a name, such as gitlab, or the path of a folder. RED need not be there: without it there is no mark,
     and columns have the types that are declared. The API key is taken from WSL_SRCCFG_APIKEY.
     """
-    found = find_connector(connector, Path.cwd())
+    found = find_loader(connector, Path.cwd())
     if not table:
         if not found.tables:
             raise click.UsageError(f"{found.name} declares no tables, so name the load table with --table.")

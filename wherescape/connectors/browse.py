@@ -7,13 +7,12 @@ properties of HubSpot's objects and of Notion's databases, Jira's custom fields.
 """
 
 import json
-import pkgutil
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 
 from wherescape import connectors, dialects
 from wherescape.column_types import DataType
-from wherescape.errors import DeclarationError
+from wherescape.connectors.catalogue import CONNECTOR_NAMES, connector_named
 from wherescape.logging import report
 from wherescape.tables import Column, Table
 from wherescape.wherescape import WhereScape
@@ -43,19 +42,13 @@ def browse_tree(*names: str, target: str = "PostgreSQL") -> Tree:
     """
     types = dialects.of(target).types
     tree: Tree = {"treeViewLayout": "Tabular", "treeViewIcons": {"schema": "schema.ico", "table": "table.ico"}}
-    for name in names or connector_names():
+    for name in names or CONNECTOR_NAMES:
         tree[name] = {f"{name}_{table.kind}": _table(f"{name}_{table.kind}", table, types) for table in _tables(name)}
     return tree
 
 
-def connector_names() -> list[str]:
-    """Return the names of all connectors, in order."""
-    return sorted(module.name for module in pkgutil.iter_modules(connectors.__path__) if module.ispkg)
-
-
 def _tables(name: str) -> Sequence[Table]:
-    if name not in connector_names():
-        raise DeclarationError(f"There is no connector {name!r}; choose from {', '.join(connector_names())}.")
+    connector_named(name)
     tables: Sequence[Table] = import_module(f"{connectors.__name__}.{name}.{name}_tables").TABLES
     return tables
 

@@ -32,7 +32,7 @@ import pytest
 from wherescape import WhereScape
 from wherescape.errors import WhereScapeError
 from wherescape.load_task import LoadResult
-from wherescape.preview import Connector, preview
+from wherescape.preview import Loader, preview
 from wherescape.sandbox import RedServer
 from wherescape.testing.api_server import Answer, ApiServer, json_answer
 
@@ -167,10 +167,10 @@ class ConnectorContract(ABC, Generic[Server]):
 
     def test_a_preview_shows_rows_and_writes_nothing(self, clean_red: RedServer, server: Server) -> None:
         """What `wherescape preview` shows is what a load would store, and nothing is left of it."""
-        connector = Connector(type(self).__name__, partial(self.load_data, **self.options), ())
+        loader = Loader(type(self).__name__, partial(self.load_data, **self.options), ())
         variables = clean_red.environment(self.load_table, source_config=self.connection(server))
         before = self._marks(clean_red), sorted(clean_red.workdir.rglob("*"))
-        seen = preview(connector, variables)
+        seen = preview(loader, variables)
         after = self._marks(clean_red), sorted(clean_red.workdir.rglob("*"))
         assert (after, self._rows(clean_red)) == (before, [])
         places = [[column.name for column in seen.table.columns].index(name) for name in self.key]

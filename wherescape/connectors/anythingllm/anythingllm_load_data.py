@@ -89,7 +89,7 @@ def anythingllm_load_data(
     check_arguments(resource, RESOURCES, {"embed_uuids": embed_uuids, "by_workspace": by_workspace})
     uuids = embed_uuids or wherescape.source_user
     uuids = uuids.split() if isinstance(uuids, str) else uuids
-    with _connect(
+    with connect(
         wherescape, allow_empty=allow_empty, max_retries=max_retries, max_wait_seconds=max_wait_seconds
     ) as anythingllm:
         return wherescape.load(
@@ -109,7 +109,16 @@ def anythingllm_load_data_chats(wherescape: WhereScape | None = None, **options:
     return anythingllm_load_data(EMBED_CHATS.kind, wherescape, **options)
 
 
-def _connect(wherescape: WhereScape, **options: Any) -> AnythingLlm:
+def connect(wherescape: WhereScape, **options: Any) -> AnythingLlm:
+    """Return the AnythingLLM server of the RED connection.
+
+    Arguments:
+        wherescape: gives its address (WSL_SRCCFG_URL) and the API key (WSL_SRCCFG_APIKEY).
+        options: of `AnythingLlm`.
+
+    Raises:
+        EnvironmentVariableError: the address or the API key is missing.
+    """
     return AnythingLlm(
         required_key(wherescape, "AnythingLLM", "API key"),
         required_address(wherescape, EXAMPLE),

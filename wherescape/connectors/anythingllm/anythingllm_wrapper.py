@@ -62,6 +62,8 @@ class AnythingLlm(ApiSource):
         DeclarationError: the address is not http or https, or the API key holds what none has.
     """
 
+    smallest_request = "v1/auth"
+
     def __init__(
         self,
         apikey: str,

@@ -18,11 +18,11 @@ from wherescape.connectors.friday_pulse.friday_pulse_tables import (
     GROUPS,
     TABLES,
     TOPICS,
+    mark_of,
     with_masked_notes,
 )
 from wherescape.connectors.friday_pulse.friday_pulse_wrapper import BASE_URL, FridayPulse, Subject
 from wherescape.errors import DeclarationError
-from wherescape.high_water_mark import PREFIX
 from wherescape.load_task import LoadResult
 from wherescape.resources import Resource, check_arguments, resource_of
 from wherescape.tables import Table, find_table
@@ -120,9 +120,9 @@ def friday_pulse_load_data(
     check_arguments(resource, RESOURCES, {"earliest": first, "exclude_groups": excluded, "mask_notes": mask_notes})
     mark = None
     if resource.is_incremental:
-        name = high_water_mark or PREFIX + wherescape.table.replace("load_", "ds_", 1)
+        name = high_water_mark or mark_of(wherescape.table)
         mark = wherescape.high_water_mark(name, lookback=timedelta(weeks=lookback_weeks), staged=staged_mark)
-    with _connect(
+    with connect(
         wherescape, workers=workers, max_retries=max_retries, max_wait_seconds=max_wait_seconds
     ) as friday_pulse:
         known = mark.since.date() if mark and mark.since and not full else None
@@ -137,7 +137,17 @@ def friday_pulse_load_data(
         )
 
 
-def _connect(wherescape: WhereScape, **options: Any) -> FridayPulse:
+def connect(wherescape: WhereScape, **options: Any) -> FridayPulse:
+    """Return Friday Pulse as the RED connection's login sees it.
+
+    Arguments:
+        wherescape: gives the access token (WSL_SRCCFG_APIKEY) and, if it is another than Friday Pulse's own, the
+            address (WSL_SRCCFG_URL).
+        options: of `FridayPulse`.
+
+    Raises:
+        EnvironmentVariableError: there is no access token.
+    """
     return FridayPulse(
         required_key(wherescape, "Friday Pulse", "access token"),
         wherescape.source_base_url or BASE_URL,

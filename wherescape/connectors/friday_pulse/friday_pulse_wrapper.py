@@ -59,6 +59,8 @@ class FridayPulse(ApiSource):
         DeclarationError: the address is not http or https, or the token holds what none has.
     """
 
+    smallest_request = "topics"
+
     def __init__(
         self,
         token: str,

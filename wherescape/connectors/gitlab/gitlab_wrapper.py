@@ -61,6 +61,8 @@ class Gitlab(ApiSource):
             projects is given, or one that names none.
     """
 
+    smallest_request = "projects?membership=true&per_page=1"
+
     def __init__(
         self,
         access_token: str,
@@ -98,7 +100,7 @@ class Gitlab(ApiSource):
 
     def server_time(self) -> datetime | None:
         """Ask for the server's time, in UTC; None if it does not tell."""
-        self._client.get_json("projects", {"membership": "true", "per_page": 1})
+        self.check_login()
         return self.extraction.started
 
     # ------------------------------------------------------------------------------------------------ projects

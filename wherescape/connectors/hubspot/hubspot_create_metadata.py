@@ -10,7 +10,7 @@ from wherescape.connectors.hubspot.hubspot_tables import (
     object_table,
 )
 from wherescape.connectors.hubspot.utils import connect
-from wherescape.tables import with_key_only
+from wherescape.tables import Table, with_key_only
 
 
 def hubspot_create_metadata(
@@ -41,11 +41,20 @@ def hubspot_create_metadata(
         ApiError: HubSpot could not be asked for its properties.
     """
     wherescape = wherescape or WhereScape()
-    table, object_types = find_kind(wherescape.table)
-    if keys_only or table.kind not in OBJECTS:
-        wherescape.create_metadata(with_key_only(table) if keys_only else table)
+    if keys_only:
+        wherescape.create_metadata(with_key_only(find_kind(wherescape.table)[0]))
         return
+    wherescape.create_metadata(declaration_for(wherescape, properties=properties, internal=internal, portal=portal))
+
+
+def declaration_for(
+    wherescape: WhereScape, *, properties: Sequence[str] = (), internal: bool = False, portal: str | None = None
+) -> Table:
+    """Return the declaration of a load table, of objects with the properties of the portal; see above."""
+    table, object_types = find_kind(wherescape.table)
+    if table.kind not in OBJECTS:
+        return table
     with connect(wherescape, portal=portal) as hubspot:
         definitions = hubspot.property_definitions(object_types[0])
     chosen = chosen_properties(object_types[0], definitions, properties, internal=internal)
-    wherescape.create_metadata(object_table(object_types[0], chosen, wherescape.columns_by_source()))
+    return object_table(object_types[0], chosen, wherescape.columns_by_source())

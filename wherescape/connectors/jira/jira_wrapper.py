@@ -84,6 +84,8 @@ class Jira(ApiSource):
         DeclarationError: the address is not http or https, or the login holds what no login has.
     """
 
+    smallest_request = f"{API}/myself"
+
     def __init__(
         self,
         user: str,

@@ -7,7 +7,7 @@ from wherescape.connectors.notion.notion_connection import (
     holds_users,
 )
 from wherescape.connectors.notion.notion_tables import PAGES, USERS, table_of
-from wherescape.tables import with_key_only
+from wherescape.tables import Table, with_key_only
 
 
 def notion_create_metadata(
@@ -38,18 +38,22 @@ def notion_create_metadata(
         ApiError: Notion could not be asked for the properties.
     """
     wherescape = wherescape or WhereScape()
-    if holds_users(wherescape, kind, data_source):
-        wherescape.create_metadata(with_key_only(USERS) if keys_only else USERS)
-        return
     if keys_only:
-        wherescape.create_metadata(with_key_only(PAGES))
+        wherescape.create_metadata(with_key_only(USERS if holds_users(wherescape, kind, data_source) else PAGES))
         return
+    wherescape.create_metadata(declaration_for(wherescape, data_source, kind=kind, with_content=with_content))
+
+
+def declaration_for(
+    wherescape: WhereScape, data_source: str = "", *, kind: str = "", with_content: bool = False
+) -> Table:
+    """Return the declaration of a load table, of pages with the properties of its data source; see above."""
+    if holds_users(wherescape, kind, data_source):
+        return USERS
     wanted = find_data_source(wherescape, data_source)
     with connect(wherescape) as notion:
         source = notion.data_source(wanted)
-    wherescape.create_metadata(
-        table_of(source.id, source.properties, wherescape.columns_by_source(), with_content=with_content)
-    )
+    return table_of(source.id, source.properties, wherescape.columns_by_source(), with_content=with_content)
 
 
 def notion_create_metadata_user(wherescape: WhereScape | None = None, *, keys_only: bool = False) -> None:

@@ -69,6 +69,8 @@ class Notion(ApiSource):
         DeclarationError: the address is not http or https, or the token holds what no token has.
     """
 
+    smallest_request = "users/me"
+
     def __init__(
         self,
         token: str,
