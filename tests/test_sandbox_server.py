@@ -1,6 +1,7 @@
 """The stand-in RED server starts empty, is reachable from this machine only, and leaves nothing behind."""
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -220,3 +221,60 @@ def test_without_a_table_its_variables_are_there_but_empty(red: RedServer) -> No
 
 def test_a_variable_of_the_environment_can_be_replaced(red: RedServer) -> None:
     assert red.environment("load_x", WSL_META_PWD="wrong")["WSL_META_PWD"] == "wrong"
+
+
+CHANGES = {
+    "rows": "INSERT INTO red.dss_parameter VALUES ('A', 'b'); DELETE FROM red.ws_script_language",
+    "a column": "ALTER TABLE red.ws_meta ADD added integer",
+    "a column's default": "ALTER TABLE red.ws_meta ALTER meta_flags SET DEFAULT 'x'",
+    "a table": "DROP TABLE red.ws_meta",
+    "another table": "CREATE TABLE red.added (a integer)",
+    "a constraint": "ALTER TABLE red.ws_meta ADD CHECK (meta_flags <> 'x')",
+    "a routine": "DROP FUNCTION red.WsParameterReadF(varchar)",
+    "a right": "REVOKE ALL ON red.dss_parameter FROM red",
+    "a right on a routine": "REVOKE ALL ON FUNCTION red.WsParameterReadF(varchar) FROM red, PUBLIC",
+    "a right on the schema": "REVOKE ALL ON SCHEMA red FROM red",
+    "a trigger": """
+        CREATE FUNCTION red.refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN NULL; END$$;
+        CREATE TRIGGER refusing BEFORE INSERT ON red.ws_meta FOR EACH ROW EXECUTE FUNCTION red.refuse()""",
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_reset_undoes_whatever_was_changed(clean_red: RedServer, change: str) -> None:
+    before = _dump(clean_red)
+    clean_red.query_repository(CHANGES[change])
+    clean_red.reset()
+    assert _dump(clean_red) == before
+    # Keys begin where they began.
+    assert clean_red.register_load_table("load_one") == _next_key(before)
+
+
+def _dump(red: RedServer) -> dict[str, list[str]]:
+    """The repository: its rows, columns, constraints, routines, triggers and rights, without its times."""
+    names = [row[0] for row in red.query_repository("SELECT tablename::text FROM pg_tables WHERE schemaname = 'red'")]
+    found = {
+        name: [
+            re.sub(r"datetime\(.*?\)", "now", str(tuple(row)))
+            for row in red.query_repository(f'SELECT * FROM red."{name}" ORDER BY 1')
+        ]
+        for name in names
+    }
+    for name, sql in {
+        "columns": "SELECT attrelid::regclass::text, attname::text, atttypid, attnotnull, pg_get_expr(adbin, adrelid)"
+        " FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum"
+        " WHERE attrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'red'::regnamespace) AND attnum > 0",
+        "constraints": "SELECT conrelid::regclass::text, pg_get_constraintdef(oid) FROM pg_constraint"
+        " WHERE connamespace = 'red'::regnamespace",
+        "routines": "SELECT oid::regprocedure::text, proacl::text FROM pg_proc"
+        " WHERE pronamespace = 'red'::regnamespace",
+        "triggers": "SELECT tgname::text FROM pg_trigger WHERE NOT tgisinternal",
+        "rights": "SELECT relname::text, relacl::text FROM pg_class WHERE relnamespace = 'red'::regnamespace"
+        " UNION ALL SELECT nspname, nspacl::text FROM pg_namespace WHERE nspname = 'red'",
+    }.items():
+        found[name] = sorted(str(tuple(row)) for row in red.query_repository(sql))
+    return found
+
+
+def _next_key(dump: dict[str, list[str]]) -> int:
+    return max(int(re.findall(r"\d+", row)[0]) for row in dump["ws_obj_object"]) + 1
