@@ -19,6 +19,7 @@ from tests.servers.notion_server import NotionServer
 from wherescape import WhereScape
 from wherescape.errors import RoutineFailed
 from wherescape.job_logs import job_clear_logs_by_date
+from wherescape.repository import DATA_STORES, FACT_TABLES
 from wherescape.sandbox.gitlab_server import GitLabServer
 from wherescape.sandbox.red_server import RedServer
 
@@ -93,6 +94,12 @@ JOBS: Mapping[str, Sequence[Task]] = {
         Task("notion_create_metadata_user", "load_people"),
         Task("notion_load_data_user", "load_people", 1),
     ],
+    "checks": [
+        Task("check_fact_dimension_join", "load_any", says="Facts without a dimension: 1 table to check"),
+        Task("check_fact_dimension_size", "load_any", says="Sizes of facts and dimensions: 1 table to check"),
+        Task("check_current_flag", "load_any", says="Business keys without exactly one current row: 1 table to check"),
+        Task("check_freshness", "load_any", says="Age of the newest row: 2 tables to check"),
+    ],
     "red": [
         Task("browse_api_connection", says='{"treeViewLayout": "Tabular"'),
         Task("job_clear_logs_by_date", says="0 job run(s) archived."),
@@ -165,6 +172,23 @@ def notion(red: RedServer, folder: Path) -> Iterator[dict[str, str]]:
 
 
 @contextmanager
+def checks(red: RedServer, folder: Path) -> Iterator[dict[str, str]]:
+    columns = {
+        "item_key": "1",
+        "code": "'a'::text",
+        "dss_current_flag": "'Y'::char",
+        "dss_update_time": "localtimestamp",
+    }
+    key_types = {"item_key": "2", "code": "A"}
+    for kind, name in ((FACT_TABLES, "fact_sale"), (DATA_STORES, "ds_item")):
+        red.register_warehouse_table(kind, name, [(each, "text", key_types.get(each, "")) for each in columns])
+        values = ", ".join(f"{value} AS {each}" for each, value in columns.items())
+        red.query_warehouse(f"CREATE TABLE star.{name} AS SELECT {values}")
+    yield {}
+    assert len([*red.workdir.glob("*_result_*.csv")]) == len([*red.workdir.glob("*_result_*.html")]) == 4
+
+
+@contextmanager
 def red_9(red: RedServer, folder: Path) -> Iterator[dict[str, str]]:
     """What RED 8 and 9 have and RED 10 has not."""
     red.query_repository(files("wherescape.sandbox").joinpath("repository_red9.sql").read_text(encoding="utf-8"))
@@ -178,6 +202,7 @@ SITES = {
     "hubspot": hubspot,
     "jira": jira,
     "notion": notion,
+    "checks": checks,
     "red": red_9,
 }
 

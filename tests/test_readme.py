@@ -16,6 +16,7 @@ from typing import ClassVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from wherescape import WhereScape
+from wherescape.repository import FACT_TABLES
 from wherescape.sandbox.gitlab_server import GitLabServer
 from wherescape.sandbox.red_server import RedServer
 
@@ -75,7 +76,7 @@ def test_the_own_table_loads_as_it_says(clean_red: RedServer, tmp_path: Path) ->
 
 
 def test_the_stand_in_server_runs_it_as_it_says(tmp_path: Path) -> None:
-    _, load, _, sandbox = python_blocks()
+    _, load, _, sandbox, _ = python_blocks()
     (tmp_path / "create_metadata.py").write_text(as_metadata_script(load))
     (tmp_path / "load_data.py").write_text(load)
     (tmp_path / "run.py").write_text(sandbox)
@@ -123,6 +124,15 @@ def test_the_incremental_load_loads_what_is_new(clean_red: RedServer, tmp_path: 
     # An hour of lookback.
     assert (again.status, again.inserted) == (1, 2), again
     assert again.message.endswith("mark 2026-01-05T12:00Z -> 2026-01-05T12:00Z")
+
+
+def test_the_check_of_the_warehouse_writes_its_files(clean_red: RedServer, tmp_path: Path) -> None:
+    clean_red.register_warehouse_table(FACT_TABLES, "fact_sale", [("dim_item_key", "integer", "2")])
+    clean_red.query_warehouse("CREATE TABLE star.fact_sale AS SELECT 0 AS dim_item_key")
+    (tmp_path / "check.py").write_text(python_blocks()[4], encoding="utf-8")
+    result = clean_red.run_host_script(tmp_path / "check.py", "load_any")
+    assert result.status == -1, result
+    assert len([*clean_red.workdir.glob("*_fact_dimension_check_result_??????.*")]) == 2
 
 
 def test_the_example_of_an_own_table_loads(clean_red: RedServer, tmp_path: Path) -> None:

@@ -75,6 +75,13 @@ class Dialect:
         capacities: what columns of the above types hold, where they limit it.
         longest_parameter: bytes of a parameter that pyodbc hands over at once; 0 for what the driver says. In pieces,
             a batch waits a hundred times for its turn among Python's threads.
+        facts: the query of version, encoding and time in UTC; empty where nobody knows one.
+        has_right: the query of whether the user may do something, with table and right as parameters; NULL for a table
+            that is not there.
+        row_count: the aggregate that counts rows, however many there are.
+        lock_limit: milliseconds to what goes before a query that shall not wait longer for the locks of others.
+        newest_row: (table, column, the column's type, whether values without a zone are UTC) to the query of the
+            newest value, as ISO text in the column's own clock, and its age in seconds; None where there is none yet.
     """
 
     name: str
@@ -87,6 +94,9 @@ class Dialect:
     longest_parameter: int = 0
     facts: str = ""
     has_right: str = ""
+    row_count: str = "COUNT(*)"
+    lock_limit: Callable[[int], str] = lambda milliseconds: ""
+    newest_row: Callable[[str, str, str, bool], str] | None = None
 
     def quote(self, identifier: str) -> str:
         """Quote a name, so that a column may be called `default` or `order`."""
@@ -178,6 +188,15 @@ def _odbc_value(value: Any) -> Any:
     return database_text(value)
 
 
+def _newest_row(table: str, column: str, data_type: str, is_utc: bool) -> str:
+    # Compared with a moment, a timestamp without zone counts as one of the session's zone.
+    zone = "SET LOCAL TIME ZONE 'UTC'; " if is_utc else ""
+    return (
+        f"{zone}SELECT to_char(MAX({column}), 'YYYY-MM-DD\"T\"HH24:MI:SS'),"
+        f" EXTRACT(EPOCH FROM CURRENT_TIMESTAMP - MAX({column})) FROM {table}"
+    )
+
+
 POSTGRESQL = Dialect(
     "PostgreSQL",
     ('"', '"'),
@@ -207,6 +226,8 @@ POSTGRESQL = Dialect(
     " timezone('UTC', clock_timestamp())",
     # Of a table that there is not, it is NULL.
     has_right="SELECT CAST(has_table_privilege(to_regclass(CAST(? AS text)), CAST(? AS text)) AS integer)",
+    lock_limit=lambda milliseconds: f"SET LOCAL lock_timeout = {milliseconds}; ",
+    newest_row=_newest_row,
 )
 SQL_SERVER = Dialect(
     "SQL Server",
@@ -230,6 +251,9 @@ SQL_SERVER = Dialect(
         "numeric": Capacity(whole_digits=28, decimals=10, not_finite=False),
         "double": Capacity(not_finite=False),
     },
+    row_count=tsql.ROW_COUNT,
+    lock_limit=tsql.lock_limit,
+    newest_row=tsql.newest_row,
 )
 OTHER = Dialect(
     "other",

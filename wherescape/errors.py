@@ -24,6 +24,7 @@ WhereScapeError
 │   │   └── ApiOutcomeUnknown   a change was sent, and whether it was carried out is not known
 │   ├── ApiRateLimited          429 for longer than the load is willing to wait
 │   └── ApiAnswerInvalid        a body that is cut short, not JSON, or not what was asked for
+├── ResultNotWritten            the folder for the result of a check cannot be written to
 └── SandboxError                the stand-in RED server could not do what was asked
 
 A message names the thing, its value (never a secret) and the next step. A host script that ends with one of these
@@ -153,6 +154,10 @@ class ApiRateLimited(ApiError):
 
 class ApiAnswerInvalid(ApiError):
     """The API's answer is cut short, is not JSON, or is not what was asked for."""
+
+
+class ResultNotWritten(WhereScapeError):
+    """The folder for the result of a check of the warehouse cannot be written to."""
 
 
 class SandboxError(WhereScapeError):

@@ -268,6 +268,30 @@ class Repository:
                 names.setdefault(source, name)
         return names
 
+    def warehouse_tables(self, kind: "TableKind") -> "list[WarehouseTable]":
+        """Return all tables of a kind with their columns in order, as RED has them; by schema and name."""
+        tab, col = f"tab.{kind.prefix}t", f"col.{kind.prefix}c"
+        rows = self.database.query(
+            f"SELECT {tab}_obj_key, {tab}_table_name, target.dt_schema, target.dt_database,"
+            f" {col}_col_name, {col}_data_type, {col}_key_type"
+            f" FROM {self.metabase}.{kind.table} AS tab"
+            f" LEFT JOIN {self.metabase}.ws_obj_object AS obj ON obj.oo_obj_key = {tab}_obj_key"
+            f" LEFT JOIN {self.metabase}.ws_dbc_target AS target ON target.dt_target_key = obj.oo_target_key"
+            f" LEFT JOIN {self.metabase}.{kind.columns} AS col ON {col}_obj_key = {tab}_obj_key"
+            f" ORDER BY target.dt_schema, {tab}_table_name, {tab}_obj_key, {col}_order, {col}_col_key"
+        )
+        columns: dict[tuple[Any, ...], list[WarehouseColumn]] = {}
+        for row in rows:
+            found = columns.setdefault(tuple(row[:4]), [])
+            if row[4]:
+                found.append(WarehouseColumn(*(str(value or "").strip() for value in row[4:])))
+        return [
+            WarehouseTable(
+                kind, name.strip(), (schema or "").strip().rstrip("."), (database or "").strip(), tuple(its)
+            )
+            for (_, name, schema, database), its in columns.items()
+        ]
+
     def _columns(self, table: "RegisteredTable", *fields: str) -> list[tuple[str, ...]]:
         """Return the columns' names and some things more, in column order."""
         prefix = table.kind.prefix
@@ -329,11 +353,15 @@ class TableKind:
     table: str
     columns: str
     prefix: str
-    file_columns: str
+    file_columns: str = "NULL, NULL"
 
 
 LOAD_TABLES = TableKind("ws_load_tab", "ws_load_col", "l", "tab.lt_file_path, tab.lt_file_name")
-STAGE_TABLES = TableKind("ws_stage_tab", "ws_stage_col", "s", "NULL, NULL")
+STAGE_TABLES = TableKind("ws_stage_tab", "ws_stage_col", "s")
+FACT_TABLES = TableKind("ws_fact_tab", "ws_fact_col", "f")
+DIMENSIONS = TableKind("ws_dim_tab", "ws_dim_col", "d")
+DATA_STORES = TableKind("ws_ods_tab", "ws_ods_col", "o")
+EDW_TABLES = TableKind("ws_normal_tab", "ws_normal_col", "n")
 
 
 @dataclass(frozen=True)
@@ -344,6 +372,33 @@ class RegisteredTable:
     file_path: str
     file_name: str
     kind: TableKind
+
+
+@dataclass(frozen=True)
+class WarehouseColumn:
+    """A column of a table in the warehouse.
+
+    Arguments:
+        name: its name.
+        data_type: its type, as RED writes it into the table's definition.
+        key_type: 2 for a dimension key of a fact table, A for a business key; RED's documentation does not list the
+            letters, they are inferred from repositories in use.
+    """
+
+    name: str
+    data_type: str
+    key_type: str
+
+
+@dataclass(frozen=True)
+class WarehouseTable:
+    """A table in the warehouse; without a target in RED it has neither schema nor database."""
+
+    kind: TableKind
+    name: str
+    schema: str
+    database: str
+    columns: tuple[WarehouseColumn, ...]
 
 
 def split_message(message: str) -> list[str]:

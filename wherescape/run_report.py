@@ -1,9 +1,7 @@
 """A load as data: what happened when, for a person or a page to look at later."""
 
 import json
-import os
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from wherescape.high_water_mark import HighWaterMark
 from wherescape.redaction import redact
 from wherescape.tables import Table
 from wherescape.tally import Tally
+from wherescape.text_file import write_whole
 
 
 def timeline_of(timeline: Timeline, begin: float) -> list[dict[str, float]]:
@@ -77,12 +76,4 @@ def write_run_report(path: Path, report: dict[str, Any]) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(exist_ok=True)
-        temporary.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-        temporary.replace(path)
-    except OSError:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
+    write_whole(path, json.dumps(report, indent=1) + "\n")

@@ -16,6 +16,8 @@ FACTS = (
 # Only a statement that reads a table begins a transaction by itself; outside one, SAVE is an error.
 SAVE_BATCH = "IF @@TRANCOUNT > 0 SAVE TRANSACTION wherescape_batch"
 UNDO_BATCH = "ROLLBACK TRANSACTION wherescape_batch"
+# COUNT(*) is an int, and more rows than it holds are an error.
+ROW_COUNT = "COUNT_BIG(*)"
 
 
 def call(routine: "Routine", metabase: str) -> str:
@@ -52,6 +54,19 @@ def open_json_insert(table: str, columns: Sequence[str]) -> str:
         f"SET NOCOUNT ON; INSERT INTO {table} ({', '.join(columns)})"
         f" SELECT {selected} FROM OPENJSON(?) WITH ({parsed});"
     )
+
+
+def lock_limit(milliseconds: int) -> str:
+    """Return what goes before a query that shall not wait longer for the locks of others; it holds for the session."""
+    return f"SET LOCK_TIMEOUT {milliseconds}; "
+
+
+def newest_row(table: str, column: str, data_type: str, is_utc: bool) -> str:
+    """Return the query of a column's newest value and its age in seconds; see `Dialect.newest_row`."""
+    now = "SYSUTCDATETIME()" if is_utc else "SYSDATETIME()"
+    if "offset" in data_type.lower():
+        now = "SYSDATETIMEOFFSET()"
+    return f"SELECT CONVERT(varchar(19), MAX({column}), 126), DATEDIFF_BIG(second, MAX({column}), {now}) FROM {table}"
 
 
 def merge_load_columns(

@@ -1,9 +1,9 @@
 """Self-contained HTML pages: no network, light and dark, one file to open or to send."""
 
-import os
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from wherescape.text_file import write_whole
 
 
 def render(template: str, **values: Any) -> str:
@@ -31,12 +31,4 @@ def write_page(path: Path, html: str) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(html, encoding="utf-8")
-        temporary.replace(path)
-    except OSError:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
+    write_whole(path, html)

@@ -6,7 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.resources import files
@@ -17,12 +17,19 @@ from typing import Self
 import pyodbc
 
 from wherescape.errors import SandboxError
+from wherescape.repository import DATA_STORES, DIMENSIONS, EDW_TABLES, FACT_TABLES, TableKind
 from wherescape.sandbox import scheduler
 from wherescape.sandbox.postgresql import Login, PostgreSQL, run_sql
 from wherescape.sandbox.tcp_proxy import Address
 
 PLACE = "server.json"
 WAREHOUSE_SCHEMAS = ("load", "stage", "star")
+WAREHOUSE_TABLE_TYPES = {
+    FACT_TABLES: "Fact Table",
+    DIMENSIONS: "Dimension",
+    DATA_STORES: "Data Store",
+    EDW_TABLES: "EDW 3NF",
+}
 RESET_WAREHOUSE = "".join(
     f"DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema}; " for schema in WAREHOUSE_SCHEMAS
 )
@@ -272,6 +279,37 @@ class RedServer:
             "INSERT INTO red.ws_stage_tab (st_obj_key, st_table_name) VALUES (?::integer, ?::varchar) "
             "ON CONFLICT DO NOTHING",
             [key, name],
+        )
+        return key
+
+    def register_warehouse_table(
+        self, kind: TableKind, name: str, columns: Iterable[tuple[str, str, str]], target: str = "star"
+    ) -> int:
+        """Make a fact table, dimension, data store or EDW table known to the repository.
+
+        Arguments:
+            kind: of `wherescape.repository`, such as FACT_TABLES.
+            name: the name of the table.
+            columns: name, type and key type of each; key type 2 is a dimension key, A a business key.
+            target: the schema that it is in: load, stage or star.
+
+        Returns:
+            The object key.
+        """
+        key = self._register_object(name, WAREHOUSE_TABLE_TYPES[kind], target)
+        tab, col = f"{kind.prefix}t", f"{kind.prefix}c"
+        self.query_repository(
+            f"INSERT INTO red.{kind.table} ({tab}_obj_key, {tab}_table_name) VALUES (?::integer, ?::varchar)",
+            [key, name],
+        )
+        self.query_repository(
+            f"""
+            INSERT INTO red.{kind.columns} ({col}_obj_key, {col}_order, {col}_col_name, {col}_data_type,
+                                            {col}_key_type)
+            SELECT ?::integer, 10 * number, column_of ->> 0, column_of ->> 1, column_of ->> 2
+              FROM json_array_elements(?::json) WITH ORDINALITY AS columns (column_of, number)
+            """,
+            [key, json.dumps(list(columns))],
         )
         return key
 

@@ -1,0 +1,3 @@
+from wherescape.validators.fact_dimension_join import check_fact_dimension_join
+
+check_fact_dimension_join()

@@ -1,0 +1,3 @@
+from wherescape.validators.fact_dimension_size import check_fact_dimension_size
+
+check_fact_dimension_size()

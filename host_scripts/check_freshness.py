@@ -1,0 +1,3 @@
+from wherescape.validators.freshness import check_freshness
+
+check_freshness()
