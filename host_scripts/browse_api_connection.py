@@ -1,3 +1,3 @@
-from wherescape.connectors.browse import browse_api_connection
+from wherescape.browse import browse_api_connection
 
 browse_api_connection()

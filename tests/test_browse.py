@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.host_script import host_script_in
-from wherescape.connectors.browse import browse_tree
-from wherescape.connectors.catalogue import CONNECTOR_NAMES
+from wherescape.browse import browse_tree
+from wherescape.catalogue import CONNECTOR_NAMES
 from wherescape.connectors.gitlab.gitlab_tables import TABLES
 from wherescape.errors import DeclarationError
 from wherescape.tables import Table, find_table

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,10 @@ from tests.servers.jira_server import JiraServer
 from tests.servers.notion_server import NotionServer
 from tests.test_tsql import ENVIRONMENT, RecordingConnection
 from wherescape import WhereScape, repository, tsql
+from wherescape.catalogue import CONNECTOR_NAMES, connector_named
 from wherescape.cli.main import commands
-from wherescape.connectors.catalogue import CONNECTOR_NAMES, connector_named
 from wherescape.connectors.gitlab.gitlab_tables import COMMITS
+from wherescape.connectors.hubspot.hubspot_wrapper import Hubspot
 from wherescape.database import connection_parts
 from wherescape.doctor.databases import check_repository, check_routines
 from wherescape.doctor.machine import BITS
@@ -33,7 +34,7 @@ from wherescape.errors import ApiRefused
 from wherescape.repository import Repository
 from wherescape.sandbox.gitlab_server import GitLabServer
 from wherescape.sandbox.red_server import RedServer
-from wherescape.testing.api_server import Answer, ApiServer
+from wherescape.testing.api_server import Answer, ApiServer, json_answer
 
 ROOT = Path(__file__).parent.parent
 TABLE = "load_gitlab_commit"
@@ -110,6 +111,7 @@ def test_a_good_environment_has_no_fault(variables: dict[str, str], gitlab: GitL
         "clock": "the repository database has the time of this machine",
         "work folder": "can be written to",
         "code page": "UTF-8",
+        "machine": f"Python {sys.version_info.major}.",
     }.items():
         assert any(says in line for line in lines_of(done, topic)), (topic, done.output)
 
@@ -175,7 +177,7 @@ BROKEN_VARIABLES = {
     ),
     "no work folder": (
         {"WSL_WORKDIR": "/nowhere/at/all"},
-        "error work folder /nowhere/at/all does not exist. -> Make the folder, or correct WSL_WORKDIR.",
+        f"error work folder {Path('/nowhere/at/all')} does not exist. -> Make the folder, or correct WSL_WORKDIR.",
     ),
     "a file as work folder": (
         {"WSL_WORKDIR": __file__},
@@ -496,7 +498,9 @@ def login_of(server: ApiServer) -> dict[str, str]:
     return {"APIKEY": server.token}
 
 
-def test_every_connector_has_a_fake_api_here() -> None:
+def test_every_connector_is_in_the_catalogue_and_has_a_fake_api_here() -> None:
+    folders = {path.parent.name for path in (ROOT / "wherescape" / "connectors").glob("*/__init__.py")}
+    assert folders == {*CONNECTOR_NAMES}
     assert {*SERVERS, "gitlab"} == {*CONNECTOR_NAMES}
 
 
@@ -519,6 +523,14 @@ def test_every_connector_finds_a_good_login_good_and_a_wrong_one_wrong(
                     with pytest.raises(ApiRefused):
                         api.check_login()
             wherescape.close()
+
+
+@pytest.mark.parametrize(("category", "is_good"), [("MISSING_SCOPES", True), ("BLOCKED", False)])
+def test_a_token_of_hubspot_without_the_scope_of_the_portal_is_good(category: str, is_good: bool) -> None:
+    with HubspotServer() as server, Hubspot(server.portal.token, server.url, max_retries=0) as api:
+        server.fail_next(json_answer({"category": category}, 403))
+        with nullcontext() if is_good else pytest.raises(ApiRefused):
+            api.check_login()
 
 
 # -------------------------------------------------------------------------------------------------------- SQL Server

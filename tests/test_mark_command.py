@@ -72,6 +72,12 @@ def test_a_mark_is_set_and_says_what_it_was(run: Run, server: RedServer, value: 
     assert now.startswith(f"{NAME} is now " + (kept[:16] if kept else "none, so that the next load is a full one"))
 
 
+def test_a_table_may_be_typed_in_another_case(run: Run, server: RedServer) -> None:
+    server.write_parameter(NAME, "2025-12-01T00:00:00+00:00")
+    run("LOAD_GITLAB_COMMIT", "2026-01-05T10:05Z")
+    assert server.read_parameter(NAME) == "2026-01-05T10:05:00+00:00"
+
+
 def test_a_first_mark_can_be_set_for_a_table_that_red_knows(run: Run, server: RedServer) -> None:
     done = run("load_gitlab_commit", "2026-01-05T10:05Z")
     assert done.output.splitlines()[0] == f"{NAME} was none, so that the next load is a full one"

@@ -9,9 +9,9 @@ from click.testing import CliRunner, Result
 
 from tests.servers.hubspot_server import HubspotServer
 from wherescape import WhereScape, dialects
+from wherescape.catalogue import CONNECTOR_NAMES, connector_named, connector_of
 from wherescape.cli.main import commands
 from wherescape.column_types import TableColumn
-from wherescape.connectors.catalogue import CONNECTOR_NAMES, connector_named, connector_of
 from wherescape.connectors.gitlab.gitlab_tables import COMMITS
 from wherescape.connectors.hubspot.hubspot_create_metadata import hubspot_create_metadata
 from wherescape.errors import DeclarationError

@@ -9,8 +9,8 @@ from typing import TextIO
 
 import click
 
+from wherescape.catalogue import CONNECTOR_NAMES, connector_named, connector_of
 from wherescape.cli.environment import environment_option, find_variables, schema_option, ws_env_option
-from wherescape.connectors.catalogue import CONNECTOR_NAMES, connector_named, connector_of
 from wherescape.doctor.examination import examine
 from wherescape.doctor.findings import Finding, exit_status
 from wherescape.environment import PREFIX

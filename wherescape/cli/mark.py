@@ -30,7 +30,8 @@ def mark(table: str, value: str, ws_env: Path | None, environment: str, schema: 
     """Show or set how far a table is loaded.
 
     TABLE is a load table, such as load_gitlab_commit, or the RED parameter that keeps its mark; left out, all marks
-    are shown. VALUE is a moment with its offset from UTC (2026-01-05T10:05Z), a date, or none for a full load.
+    are shown. VALUE is a moment with its offset from UTC (2026-01-05T10:05Z), none for a full load, or a date: the
+    beginning of that day, wherever on earth it begins first.
     """
     wherescape = WhereScape(find_variables(ws_env, environment, table, schema))
     try:

@@ -10,8 +10,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as Grid
 
+from wherescape.catalogue import CONNECTOR_NAMES, connector_of
 from wherescape.cli.environment import environment_option, find_variables, schema_option, ws_env_option
-from wherescape.connectors.catalogue import CONNECTOR_NAMES, connector_of
 from wherescape.environment import Environment
 from wherescape.errors import WhereScapeError
 from wherescape.metadata_diff import Difference, declared_columns, differences

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import requests
 from urllib3.exceptions import NameResolutionError, TimeoutError
 
-from wherescape.connectors.catalogue import Connector
+from wherescape.catalogue import Connector
 from wherescape.doctor.databases import check_clock
 from wherescape.doctor.findings import Finding
 from wherescape.errors import ApiAnswerInvalid, ApiError, ApiRateLimited, ApiRefused, ApiUnavailable

@@ -205,7 +205,9 @@ def check_declaration(
     if found:
         first = " ".join(filter(None, (found[0].column, found[0].what)))
         count = f"{len(found)} differences, the first" if len(found) > 1 else "1 difference"
-        yield Finding(topic, "warning", f"{count}: {first}.", f"{found[0].mend.capitalize()}. {more}")
+        yield Finding(
+            topic, "warning", f"{count}: {first}.", f"{found[0].mend[:1].upper()}{found[0].mend[1:]}. {more}"
+        )
         return
     yield Finding(topic, "ok", "declaration, RED and target agree" if declaration else "RED and target agree")
 

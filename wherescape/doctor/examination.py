@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import partial
 
 from wherescape import redaction
-from wherescape.connectors.catalogue import Connector
+from wherescape.catalogue import Connector
 from wherescape.doctor import api, databases, machine
 from wherescape.doctor.findings import Finding
 from wherescape.doctor.variables import TOPIC as VARIABLES
@@ -45,6 +45,7 @@ def examine(variables: Mapping[str, str], connector: Connector | None, seconds: 
         return Repository(wherescape.meta, environment)
 
     yield from checks.run(VARIABLES, lambda: check_variables(variables))
+    yield from checks.run("machine", machine.check_versions)
     yield from checks.run("code page", machine.check_code_page)
     yield from checks.run("work folder", lambda: machine.check_work_folder(environment))
     yield from checks.run("log file", lambda: machine.check_log_file(environment), "work folder")

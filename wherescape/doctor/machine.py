@@ -1,12 +1,14 @@
 """Examines this machine: its code page, its ODBC drivers and data sources, the work folder and the log file."""
 
 import locale
+import platform
 import re
 import shutil
 import struct
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 from wherescape.database import connection_parts
@@ -16,6 +18,18 @@ from wherescape.logging import log_file_of
 
 LITTLE_SPACE = 500_000_000
 BITS = struct.calcsize("P") * 8
+
+
+def check_versions() -> Iterator[Finding]:
+    """Tell what is installed, for a report of a fault."""
+    import pyodbc
+
+    yield Finding(
+        "machine",
+        "ok",
+        f"{platform.system()} {platform.release()}, Python {platform.python_version()} ({BITS} bits), wherescape"
+        f" {version('wherescape')}, pyodbc {pyodbc.version}",
+    )
 
 
 def check_code_page() -> Iterator[Finding]:

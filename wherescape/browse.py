@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 
 from wherescape import connectors, dialects
+from wherescape.catalogue import CONNECTOR_NAMES, connector_named
 from wherescape.column_types import DataType
-from wherescape.connectors.catalogue import CONNECTOR_NAMES, connector_named
 from wherescape.logging import report
 from wherescape.tables import Column, Table
 from wherescape.wherescape import WhereScape
