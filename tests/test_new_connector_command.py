@@ -118,6 +118,21 @@ def test_a_list_without_records_proposes_nothing(tmp_path: Path) -> None:
     assert "items has no record to propose columns from" in done.output
 
 
+def test_no_code_comes_from_an_api(tmp_path: Path) -> None:
+    """A field may be called anything."""
+    field = 'x") or exec("1'
+    with FunctionServer(lambda request: {field: [{"id": 1, field: 2}]}) as api:
+        of_it = ["--base-url", api.url, "--path", "items", "--header", "", "--yes"]
+        done = create(tmp_path, *of_it)
+        assert "holds a quotation mark" in done.output
+        assert list(tmp_path.iterdir()) == []
+    with FunctionServer(lambda request: {"items": [{"id": 1, field: 2, "name": "a"}]}) as api:
+        of_it[1] = api.url
+        done = create(tmp_path, *of_it)
+        assert f"The field {field!r} holds a quotation mark" in done.output
+        assert create(tmp_path, *of_it, "--column", "-x_or_exec_1").exit_code == 0
+
+
 def test_nothing_is_written_over(api: ExampleApi, tmp_path: Path) -> None:
     assert create(tmp_path, *of(api), "--yes").exit_code == 0
     (tmp_path / "acme" / "acme_tables.py").write_text("mine", "utf-8")

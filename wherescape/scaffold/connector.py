@@ -17,6 +17,7 @@ from wherescape.scaffold.proposals import ProposedColumn
 LINE_LENGTH = 119
 SINCE_FORMATS = ("iso", "date", "seconds", "milliseconds")
 PER_SECOND = {"seconds": 1, "milliseconds": 1_000}
+UNFIT = "a quotation mark, a brace or the like"
 PAGINGS = (Whole, Links, Cursor, Offset, PageNumber)
 
 
@@ -52,7 +53,7 @@ class NewConnector:
         package: the package that it is in; empty for one of its own.
 
     Raises:
-        DeclarationError: a name is none in Python, or a field is no column.
+        DeclarationError: a name is none in Python, a field is no column, or a text cannot stand in code as it is.
     """
 
     name: str
@@ -73,6 +74,15 @@ class NewConnector:
             if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
                 raise DeclarationError(f"{name!r} is no name for Python: use small letters, digits and underscores.")
         sources = [column.source for column in self.columns]
+        of_paging = [value for value in asdict(self.paging).values() if isinstance(value, str)]  # type: ignore[call-overload]
+        for text in (self.base_url, self.path, self.login.header, self.login.prefix, self.since, *of_paging):
+            if not _is_plain(text):
+                raise DeclarationError(f"{text!r} holds {UNFIT}, which no code is made of.")
+        for source in sources:
+            if not _is_plain(source):
+                raise DeclarationError(
+                    f"The field {source!r} holds {UNFIT}. Leave its column out, and add it to the declaration by hand."
+                )
         for field in filter(None, (self.key, self.changed)):
             if field not in sources:
                 raise DeclarationError(f"{field!r} is no field of the columns; there are {', '.join(sources)}.")
@@ -277,7 +287,7 @@ def code_of(paging: Paging) -> str:
         if value == field.default:
             is_positional = False
             continue
-        code = f'"{value}"' if isinstance(value, str) else repr(value)
+        code = json.dumps(value) if isinstance(value, str) else repr(value)
         arguments.append(code if is_positional and not isinstance(paging, Links) else f"{field.name}={code}")
     return f"{type(paging).__name__}({', '.join(arguments)})"
 
@@ -309,6 +319,11 @@ def paging_of(code: str, proposal: Paging, records: str) -> Paging:
             f"{code!r} is no paging ({error}): name one of {', '.join(kind.__name__ for kind in PAGINGS)}, or write it"
             ' as in Python, such as Offset(offset_as="start", size_as="limit").'
         ) from None
+
+
+def _is_plain(text: str) -> bool:
+    """Tell whether a text, which may come from an API, can stand between quotation marks in code without escapes."""
+    return text.isprintable() and not re.search(r"""["'\\{}`]|, """, text)
 
 
 def _with_sorted_imports(text: str, own: str) -> str:
