@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from benchmarks import fetching, frames, imports, inserts, memory, report
+from benchmarks import fetching, frames, imports, inserts, memory, report, statuses
 from benchmarks.measuring import Measure, Sizes
 from wherescape.sandbox import RedServer
 
@@ -16,6 +16,8 @@ MEASURES: Mapping[str, Callable[[RedServer, Sizes], Measure]] = {
     "memory": memory.peak_memory,
     "import": imports.load_function,
     "frame": frames.data_frame,
+    "status": statuses.command,
+    "page": statuses.page,
 }
 
 

@@ -31,6 +31,8 @@ class Sizes:
         memory_rows: the fewer and the more rows whose peaks of memory are compared.
         repetitions: of each side of a comparison, in turns.
         imports: repetitions of an import.
+        load_tables: that RED's repository knows.
+        task_runs: the rows of its task log, evenly of all load tables.
     """
 
     rows: int = 50_000
@@ -42,6 +44,8 @@ class Sizes:
     memory_rows: tuple[int, int] = (20_000, 200_000)
     repetitions: int = 3
     imports: int = 11
+    load_tables: int = 500
+    task_runs: int = 100_000
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,8 @@ How it is measured:
   have. A dashed line beyond its bar is out of reach for any client on this machine.
 - "Bare" fetching is `requests.Session` and `response.json()`, one page after the other, and then a COPY of rows that
   are ready.
+- `wherescape status` is timed from outside, as a process of its own with its imports, on a repository in which every
+  load table has runs, a mark and a message; two tables in a hundred have failed.
 - `DataFrame.to_sql` uses SQLAlchemy's default driver for PostgreSQL, psycopg, and pandas' default method.
 """
 

@@ -23,6 +23,8 @@ TINY = Sizes(
     memory_rows=(10, 20),
     repetitions=1,
     imports=1,
+    load_tables=3,
+    task_runs=12,
 )
 
 

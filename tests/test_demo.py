@@ -105,6 +105,8 @@ def test_a_kept_server_stays_up_until_it_is_stopped(tmp_path: Path) -> None:
         query = ["-Atc", "SELECT count(*) FROM load.load_gitlab_commit"]
         answer = subprocess.run([*psql, *query], capture_output=True, text=True, check=True)
         assert answer.stdout.strip() == "2"
+        page = Path(done.stdout.partition("as a page: ")[2].splitlines()[0])
+        assert "2 rows inserted" in re.sub(r"(<[^>]*>)+", " ", page.read_text(encoding="utf-8"))
     finally:
         subprocess.run(stop, check=True)
     assert subprocess.run([*psql, "-c", "SELECT 1"], capture_output=True).returncode != 0

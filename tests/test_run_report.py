@@ -21,8 +21,8 @@ TABLE = item_table(
 )
 MOMENT = "2026-01-05T10:05:00+00:00"
 PARTS = {
-    *("table", "sequence", "job", "task", "outcome", "error", "started", "seconds", "inserted", "rejected", "mark"),
-    *("extraction", "batches", "columns", "unknown_fields", "missing_fields"),
+    *("table", "sequence", "job", "task", "outcome", "error", "started", "seconds", "read", "inserted", "rejected"),
+    *("mark", "extraction", "batches", "columns", "unknown_fields", "missing_fields"),
 }
 
 
@@ -97,6 +97,9 @@ def test_a_load_tells_its_extraction(wherescape: WhereScape) -> None:
         "expected_rows": 2,
         "incomplete": [],
         "skipped": [{"name": "group/project", "reason": "404 for its commits"}],
+        "sent": [],
+        "repeated": [],
+        "waits": [],
     }
     assert page["rows"] == 2
     assert page["at"] >= 0

@@ -25,6 +25,7 @@ WhereScapeError
 │   ├── ApiRateLimited          429 for longer than the load is willing to wait
 │   └── ApiAnswerInvalid        a body that is cut short, not JSON, or not what was asked for
 ├── ResultNotWritten            the folder for the result of a check cannot be written to
+├── RunReportInvalid            a file is not the report of a load
 └── SandboxError                the stand-in RED server could not do what was asked
 
 A message names the thing, its value (never a secret) and the next step. A host script that ends with one of these
@@ -158,6 +159,10 @@ class ApiAnswerInvalid(ApiError):
 
 class ResultNotWritten(WhereScapeError):
     """The folder for the result of a check of the warehouse cannot be written to."""
+
+
+class RunReportInvalid(WhereScapeError):
+    """A file is not the report of a load, or cannot be read."""
 
 
 class SandboxError(WhereScapeError):

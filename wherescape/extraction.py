@@ -1,6 +1,7 @@
 """What reading a source told about itself: the one thing that a connector and the load of its records share."""
 
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -28,17 +29,32 @@ class Skipped:
 
 @dataclass
 class Span:
-    """A piece of work: when it began, how long it took, how many rows it had.
+    """A piece of work, or neighbours drawn together: when it began, how long it took, how many rows it had.
 
     Arguments:
         at: seconds on the clock of `time.monotonic`.
         seconds: how long it took.
         rows: how many rows it had.
+        pieces: how many pieces are drawn together.
+        until: when the last of them ended, on the same clock.
     """
 
     at: float
     seconds: float
     rows: int
+    pieces: int = 1
+    until: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.until = self.until or self.at + self.seconds
+
+    def draw_together(self, other: "Span") -> None:
+        """Take in another span."""
+        self.until = max(self.until, other.until)
+        self.at = min(self.at, other.at)
+        self.seconds += other.seconds
+        self.rows += other.rows
+        self.pieces += other.pieces
 
 
 class Timeline:
@@ -47,22 +63,19 @@ class Timeline:
     def __init__(self) -> None:
         self.spans: list[Span] = []
         self._pieces_a_span = 1
-        self._pieces_in_last = 0
 
     def add(self, at: float, seconds: float, rows: int) -> None:
         """Add a piece of work."""
-        if 0 < self._pieces_in_last < self._pieces_a_span:
-            last = self.spans[-1]
-            last.seconds += seconds
-            last.rows += rows
-            self._pieces_in_last += 1
+        span = Span(at, seconds, rows)
+        if self.spans and self.spans[-1].pieces < self._pieces_a_span:
+            self.spans[-1].draw_together(span)
             return
         if len(self.spans) >= LONGEST_TIMELINE:
-            pairs = zip(self.spans[::2], self.spans[1::2], strict=True)
-            self.spans = [Span(a.at, a.seconds + b.seconds, a.rows + b.rows) for a, b in pairs]
+            for first, second in zip(self.spans[::2], self.spans[1::2], strict=True):
+                first.draw_together(second)
+            self.spans = self.spans[::2]
             self._pieces_a_span *= 2
-        self.spans.append(Span(at, seconds, rows))
-        self._pieces_in_last = 1
+        self.spans.append(span)
 
 
 @dataclass
@@ -78,6 +91,9 @@ class Extraction:
         retries: how many of them repeated another.
         waited_seconds: how long it waited between requests because it had to.
         pages: when pages were fetched, and their rows.
+        sent: when requests were sent, repeated ones included.
+        repeated: when requests were repeated.
+        waits: when it waited, since it had to.
     """
 
     started: datetime | None = None
@@ -88,6 +104,9 @@ class Extraction:
     retries: int = 0
     waited_seconds: float = 0.0
     pages: Timeline = field(default_factory=Timeline)
+    sent: Timeline = field(default_factory=Timeline)
+    repeated: Timeline = field(default_factory=Timeline)
+    waits: Timeline = field(default_factory=Timeline)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
     _to_load: int = field(default=0, init=False, repr=False)
     _has_answered: bool = field(default=False, init=False, repr=False)
@@ -100,10 +119,14 @@ class Extraction:
                 self.started = moment
 
     def count_request(self, *, is_retry: bool = False) -> None:
-        """Count a request that is sent."""
+        """Count a request that is sent now."""
+        now = time.monotonic()
         with self._lock:
             self.requests += 1
-            self.retries += is_retry
+            self.sent.add(now, 0.0, 0)
+            if is_retry:
+                self.retries += 1
+                self.repeated.add(now, 0.0, 0)
 
     def add_page(self, at: float, seconds: float, rows: int) -> None:
         """Add a page that was fetched; see `Timeline.add`."""
@@ -111,9 +134,11 @@ class Extraction:
             self.pages.add(at, seconds, rows)
 
     def add_wait(self, seconds: float) -> None:
-        """Add to the time that was spent waiting."""
+        """Add to the time that was spent waiting, until now."""
+        now = time.monotonic()
         with self._lock:
             self.waited_seconds += seconds
+            self.waits.add(now - seconds, seconds, 0)
 
     def expect(self, rows: int) -> None:
         """Add to the rows that the source said that it has, and that a load is to have."""

@@ -68,9 +68,10 @@ def load_task(
     allow_skipped: bool,
     limits: RejectLimits,
     progress_seconds: float,
+    report_page: bool | None,
 ) -> LoadResult:
     """Load records; see `WhereScape.load`."""
-    task = _LoadTask(wherescape, table, extraction, mark)
+    task = _LoadTask(wherescape, table, extraction, mark, report_page)
     try:
         return task.run(records, allow_skipped, limits, progress_seconds)
     except BaseException as error:
@@ -84,7 +85,12 @@ def load_task(
 
 class _LoadTask:
     def __init__(
-        self, wherescape: "WhereScape", table: Table, extraction: Extraction | None, mark: HighWaterMark | None
+        self,
+        wherescape: "WhereScape",
+        table: Table,
+        extraction: Extraction | None,
+        mark: HighWaterMark | None,
+        report_page: bool | None,
     ) -> None:
         if not isinstance(extraction, (Extraction, NoneType)) or not isinstance(mark, (HighWaterMark, NoneType)):
             raise DeclarationError(
@@ -105,6 +111,7 @@ class _LoadTask:
         self.error: BaseException | None = None
         self.rejects = RejectFile(_path(wherescape, "rejects", ".jsonl"), table)
         self.report_path = _path(wherescape, "runs", ".json")
+        self.is_page_wanted = run_report.is_page_wanted(report_page)
 
     def run(
         self,
@@ -158,10 +165,21 @@ class _LoadTask:
         """Write the run report; a by-product, so that whatever goes wrong with it is a warning."""
         try:
             if self.report_path is not None:
-                run_report.write_run_report(self.report_path, self._as_data())
+                report = self._as_data()
+                run_report.write_run_report(self.report_path, report)
+                if self.is_page_wanted:
+                    self._draw(self.report_path, report)
         except Exception as error:
             reason = getattr(error, "strerror", None) or error
             logger.warning("The run report %s cannot be written: %s.", self.report_path, reason)
+
+    def _draw(self, path: Path, report: dict[str, Any]) -> None:
+        from wherescape.pages.load_page import load_page
+        from wherescape.pages.page import write_page
+
+        page = path.with_suffix(".html")
+        write_page(page, load_page(report, run_report.earlier_runs(path, report["started"]), path.stem))
+        logger.info("The load as a page: %s", page)
 
     def _as_data(self) -> dict[str, Any]:
         error = self.error

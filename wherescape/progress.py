@@ -89,8 +89,11 @@ def rows_text(rows: int, rejected: int) -> str:
 
 
 def seconds_text(seconds: float) -> str:
-    """Say how long: `0.2 s`, `14 s`, `3 min 20 s`."""
+    """Say how long: `0.2 s`, `14 s`, `3 min 20 s`, `2 h 5 min`."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
+    if minutes >= 60:
+        hours, minutes = divmod(round(seconds / 60), 60)
+        return f"{hours} h {minutes} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"

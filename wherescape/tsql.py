@@ -13,6 +13,7 @@ FACTS = (
     "SELECT CAST(SERVERPROPERTY('ProductVersion') AS varchar(128)),"
     " CAST(DATABASEPROPERTYEX(DB_NAME(), 'Collation') AS varchar(128)), SYSUTCDATETIME()"
 )
+NOW = "SELECT CURRENT_TIMESTAMP"
 # Only a statement that reads a table begins a transaction by itself; outside one, SAVE is an error.
 SAVE_BATCH = "IF @@TRANCOUNT > 0 SAVE TRANSACTION wherescape_batch"
 UNDO_BATCH = "ROLLBACK TRANSACTION wherescape_batch"

@@ -168,6 +168,7 @@ class WhereScape:
         max_rejected: int = 100,
         max_rejected_share: float = 0.05,
         progress_seconds: float = 60,
+        report_page: bool | None = None,
     ) -> LoadResult:
         """Insert records into the load table that this script is attached to.
 
@@ -187,6 +188,8 @@ class WhereScape:
             max_rejected: the load fails with more rejected rows than this,
             max_rejected_share: if they are also more than this share of the rows so far, from 0 to 1.
             progress_seconds: how often RED's audit log is told how far the load is.
+            report_page: also draw the report as a page to look at, `{WSL_WORKDIR}/runs/{table}_{sequence}.html`; left
+                out, the environment variable WHERESCAPE_REPORT_PAGE (`on` or `off`) decides, and without it, not.
 
         Raises:
             LoadError, DatabaseError, and whatever the records raise: the mark stays, and nothing was inserted, unless
@@ -202,6 +205,7 @@ class WhereScape:
             allow_skipped=allow_skipped,
             limits=RejectLimits(max_rejected, max_rejected_share),
             progress_seconds=progress_seconds,
+            report_page=report_page,
         )
 
     def high_water_mark(

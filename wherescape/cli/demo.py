@@ -16,6 +16,7 @@ from rich.table import Table
 
 from wherescape.errors import SandboxError
 from wherescape.high_water_mark import PREFIX
+from wherescape.run_report import PAGE_VARIABLE
 from wherescape.sandbox.gitlab_server import GitLabServer
 from wherescape.sandbox.red_server import RedServer
 from wherescape.sandbox.scheduler import TaskResult
@@ -99,7 +100,7 @@ def run_demo(repository: Path, keep: bool) -> bool:
             table = f"load_gitlab_{kind}"
             before = red.read_parameter(PREFIX + table) or ""
             source = {"url": gitlab.url, "apikey": gitlab.token}
-            result = red.run_host_script(path, table, source_config=source)
+            result = red.run_host_script(path, table, source_config=source, environment={PAGE_VARIABLE: "on"})
             steps.append(Step(name, result, before, red.read_parameter(PREFIX + table) or ""))
             if result.status != 1:
                 raise StepFailed
@@ -124,12 +125,13 @@ def run_demo(repository: Path, keep: bool) -> bool:
         console.print(LEFT_OUT)
         console.print(f"Between the two loads {commits} commits were pushed, to a copy of the repository.")
         console.print(_sample_table(sample))
+        console.print(f"The last load of commits as a page: {_newest_page(red.workdir)}", soft_wrap=True)
         console.print(f"Log file: {red.workdir / 'python_logging' / 'wherescape.log'}", soft_wrap=True)
         console.print(f"Open the warehouse with: {red.psql_command()}", soft_wrap=True, markup=False)
         if keep:
             console.print(f"The server stays up. Stop it with: {red.stop_command()}", soft_wrap=True, markup=False)
         else:
-            console.print("Server and log file are gone when this command ends; with --keep they stay.")
+            console.print("Server and files are gone when this command ends; with --keep they stay.")
     return True
 
 
@@ -159,6 +161,10 @@ def _steps_table(steps: Iterable[Step]) -> Table:
             _shown(step.mark_after),
         )
     return table
+
+
+def _newest_page(workdir: Path) -> Path:
+    return max((workdir / "runs").glob("load_gitlab_commit_*.html"), key=lambda page: page.stat().st_mtime_ns)
 
 
 def _shown(mark: str) -> str:

@@ -11,7 +11,9 @@ from wherescape.cli.mark import mark
 from wherescape.cli.metadata import metadata
 from wherescape.cli.new_connector import new_connector
 from wherescape.cli.preview import preview
+from wherescape.cli.report import report
 from wherescape.cli.run import run, stop_server
+from wherescape.cli.status import status
 from wherescape.errors import WhereScapeError
 
 
@@ -39,7 +41,9 @@ for command in (
     metadata,
     new_connector,
     preview,
+    report,
     run,
+    status,
     stop_server,
 ):
     commands.add_command(command)

@@ -1,0 +1,229 @@
+"""How the load tables are: the last run of each, its mark, and what needs a look first."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from statistics import median
+
+from wherescape.high_water_mark import PREFIX, STAGED
+from wherescape.redaction import redact
+from wherescape.repository import Repository
+from wherescape.task_history import (
+    TaskRun,
+    days_before,
+    read_history,
+    read_load_tables,
+    read_marks,
+    read_now,
+    with_progress,
+)
+
+STATES = ("failed", "late", "warnings", "unknown", "no rows", "running", "loaded", "no run")
+"""What a load table can be, in the order in which a person should look: the first five are problems."""
+PROBLEMS = STATES[:5]
+FEWEST_RUNS = 3
+SPARE_SECONDS = 3_600
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A high-water mark.
+
+    Arguments:
+        name: of the RED parameter.
+        value: as it stands there.
+        age_seconds: how far it lies back; None if the value is no moment with an offset from UTC.
+        is_staged: whether a later one waits to be confirmed.
+    """
+
+    name: str
+    value: str
+    age_seconds: float | None
+    is_staged: bool
+
+
+@dataclass(frozen=True)
+class LoadStatus:
+    """A load table and its last runs.
+
+    Arguments:
+        table: its name.
+        schema: of the target; empty if RED does not tell.
+        runs: the newest first; none if there was none since the day from which on they were read.
+        mark: None if there is none.
+        now: by the repository's clock, as are the times of the runs.
+    """
+
+    table: str
+    schema: str
+    runs: Sequence[TaskRun]
+    mark: Mark | None
+    now: datetime
+
+    @property
+    def last(self) -> TaskRun | None:
+        """The last run."""
+        return self.runs[0] if self.runs else None
+
+    @property
+    def state(self) -> str:
+        """One of STATES.
+
+        A table is `late` if its last run lies back more than two of its usual intervals and an hour; it has `no rows`
+        if the last run loaded none, and all those before it some.
+        """
+        if self.last is None:
+            return "no run"
+        outcome = self.last.outcome
+        if outcome in ("running", "waiting", "held"):
+            return "running"
+        if outcome == "failed":
+            return "failed"
+        if self._is_late:
+            return "late"
+        if outcome in ("warnings", "unknown"):
+            return outcome
+        return "no rows" if self._is_empty_at_once else "loaded"
+
+    @property
+    def age_seconds(self) -> float | None:
+        """How long ago the last run began."""
+        return (self.now - self.last.started).total_seconds() if self.last else None
+
+    @property
+    def usual_seconds(self) -> float | None:
+        """The usual time between the beginnings of two runs; None if there are too few to tell."""
+        moments = [run.started for run in self.runs]
+        if len(moments) <= FEWEST_RUNS:
+            return None
+        return median((later - earlier).total_seconds() for later, earlier in zip(moments, moments[1:], strict=False))
+
+    @property
+    def _is_late(self) -> bool:
+        usual, age = self.usual_seconds, self.age_seconds
+        return usual is not None and age is not None and age > 2 * usual + SPARE_SECONDS
+
+    @property
+    def _is_empty_at_once(self) -> bool:
+        counts = [run.inserted for run in self.runs]
+        return counts[0] == 0 and len(counts) > FEWEST_RUNS and all(counts[1:])
+
+
+@dataclass(frozen=True)
+class Overview:
+    """All load tables, those with problems first.
+
+    Arguments:
+        tables: in the order of STATES, then by name.
+        now: by the repository's clock.
+        days: how far back runs were looked for.
+        source: which of RED's logs they are from.
+        remark: what that log lacks; empty if nothing.
+    """
+
+    tables: Sequence[LoadStatus]
+    now: datetime
+    days: int
+    source: str
+    remark: str
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many tables are in which state, in the order of STATES; without those in which none is."""
+        counted = Counter(table.state for table in self.tables)
+        return {state: counted[state] for state in STATES if counted[state]}
+
+
+def read_overview(repository: Repository, days: int, table: str = "") -> Overview:
+    """Read how the load tables are.
+
+    Arguments:
+        repository: RED's.
+        days: how far back to look for runs.
+        table: the only load table, in any case; empty for all.
+
+    Raises:
+        TableNotRegistered: there is no load table of that name.
+        DatabaseError: the repository cannot be read.
+    """
+    now = read_now(repository)
+    tables = read_load_tables(repository, table)
+    marks = read_marks(repository)
+    history = with_progress(repository, read_history(repository, days_before(now, days), table))
+    found = [
+        LoadStatus(name, schema, history.runs.get(name.lower(), ()), mark_of(name, marks), now)
+        for schema, name in tables
+    ]
+    found.sort(key=lambda status: (STATES.index(status.state), status.table))
+    return Overview(found, now, days, history.source, history.remark)
+
+
+def mark_of(table: str, marks: Mapping[str, str]) -> Mark | None:
+    """Return the high-water mark of a load table: that of its name, or with `ds_` in place of `load_`.
+
+    Arguments:
+        table: its name.
+        marks: values by names in lower case.
+    """
+    for name in (PREFIX + table, PREFIX + table.replace("load_", "ds_", 1)):
+        value = marks.get(name.lower(), "")
+        is_staged = (name + STAGED).lower() in marks
+        if value or is_staged:
+            moment = _moment(value)
+            age = (datetime.now(UTC) - moment).total_seconds() if moment else None
+            return Mark(name, value, age, is_staged)
+    return None
+
+
+def _moment(value: str) -> datetime | None:
+    """Return a mark's moment in UTC; None if it is none, or has no offset from UTC."""
+    try:
+        moment = datetime.fromisoformat(value)
+        return moment.astimezone(UTC) if moment.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def age_text(seconds: float | None) -> str:
+    """Say how long ago: `40 s`, `5 min`, `3 h`, `2 d`; nothing if unknown."""
+    if seconds is None:
+        return ""
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"
+
+
+def summary(overview: Overview) -> str:
+    """Say how many load tables are how, and what that is from."""
+    count = len(overview.tables)
+    states = ", ".join(f"{number:,} {state}" for state, number in overview.counts.items())
+    tables = f"{count:,} load {'table' if count == 1 else 'tables'}" + (f": {states}" if states else "")
+    return f"{tables}. {overview.days} days of RED's {overview.source}, {overview.now:%Y-%m-%d %H:%M} by its clock."
+
+
+def mark_text(mark: Mark | None) -> str:
+    """Say a mark: `2026-01-05 10:05Z`, or as it stands in RED if it is no moment with an offset from UTC."""
+    if mark is None:
+        return ""
+    moment = _moment(mark.value)
+    text = f"{moment:%Y-%m-%d %H:%MZ}" if moment else mark.value[:25] or "none"
+    return f"{text}, one staged" if mark.is_staged else text
+
+
+def remark_of(status: LoadStatus) -> str:
+    """Say what is wrong with a load table, or how far its run is; empty where there is nothing to say."""
+    last = status.last
+    if last is None or status.state == "loaded":
+        return ""
+    if status.state == "late":
+        return (
+            f"it usually runs every {age_text(status.usual_seconds)}, and last did {age_text(status.age_seconds)} ago"
+        )
+    if status.state == "no rows":
+        return f"the last run loaded no rows, the {len(status.runs) - 1} before it did"
+    message = redact(last.message.strip())
+    if status.state == "running":
+        return f"{last.outcome}: {message}" if message else ""
+    return message or f"its last run left no message; its status is {status.state}"
