@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench rehearse clean set-up
+.PHONY: help demo test check bench pictures rehearse clean set-up
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' Makefile
@@ -17,6 +17,9 @@ check: set-up  ## Run the linter, the formatter's check and the type checker
 
 bench: set-up  ## Measure speed and memory, and write benchmarks/README.md
 	.venv/bin/python -m benchmarks
+
+pictures: set-up  ## Take the pictures of README.md anew (needs chromium)
+	.venv/bin/python -m tools.take_pictures
 
 rehearse:  ## Run demo and test in fresh, minimal Debians (as root; needs debootstrap)
 	tools/rehearse trixie sid

@@ -31,7 +31,7 @@ def find_variables(ws_env: Path | None, environment: str, table: str = "", schem
     """Return the WSL_* variables for a load table.
 
     They are those of `ws_env` if it is given, else those around the process, else those of a `ws_env.py` in the
-    current folder.
+    current folder, else those of a stand-in server that `wherescape run` has left up there.
 
     Arguments:
         ws_env: a copy of `ws_env_template.py`.
@@ -42,31 +42,34 @@ def find_variables(ws_env: Path | None, environment: str, table: str = "", schem
     Raises:
         click.ClickException: there are none, or the file is not such a copy.
     """
-    if ws_env is None and NEEDED not in os.environ and WS_ENV.is_file():
-        ws_env = WS_ENV
-    if ws_env is not None:
-        return _from_file(ws_env, environment, table, schema)
-    variables = {name: value for name, value in os.environ.items() if name.upper().startswith(PREFIX)}
-    if NEEDED not in variables:
+    variables = _known(ws_env, environment, table, schema)
+    if variables is None:
         raise click.ClickException(
             f"Where RED's repository is, is not known: there is no {WS_ENV} here and no variable {NEEDED}. Copy"
             f" ws_env_template.py of the package to {WS_ENV} and fill it in, or name such a file with --ws-env."
         )
-    if table:
-        variables |= {"WSL_LOAD_TABLE": table, "WSL_LOAD_SCHEMA": schema, "WSL_LOAD_FULLNAME": f"{schema}.{table}"}
     return variables
 
 
 def variables_if_known(ws_env: Path | None, environment: str, table: str, schema: str) -> dict[str, str]:
-    """Return the WSL_* variables for a load table as `find_variables` does, or those of the table alone.
+    """Return the WSL_* variables for a load table as `find_variables` does, or those of the table alone."""
+    variables = _known(ws_env, environment, table, schema)
+    return _of_table(table, schema) if variables is None else variables
 
-    A stand-in server that `wherescape run` has left up in the current folder counts, where there is nothing else.
-    """
-    if ws_env is not None or NEEDED in os.environ or WS_ENV.is_file():
-        return find_variables(ws_env, environment, table, schema)
+
+def _known(ws_env: Path | None, environment: str, table: str, schema: str) -> dict[str, str] | None:
+    if ws_env is None and NEEDED not in os.environ and WS_ENV.is_file():
+        ws_env = WS_ENV
+    if ws_env is not None:
+        return _from_file(ws_env, environment, table, schema)
+    if NEEDED in os.environ:
+        variables = {name: value for name, value in os.environ.items() if name.upper().startswith(PREFIX)}
+        return variables | (_of_table(table, schema) if table else {})
     server = RedServer(SERVER, keep=True)
-    if server.attach():
-        return server.environment(table, schema)
+    return server.environment(table, schema) | source_variables("") if server.attach() else None
+
+
+def _of_table(table: str, schema: str) -> dict[str, str]:
     return {"WSL_LOAD_TABLE": table, "WSL_LOAD_SCHEMA": schema, "WSL_LOAD_FULLNAME": f"{schema}.{table}"}
 
 
