@@ -150,7 +150,7 @@ class PostgreSQL:
         self.folder = folder
         self._binaries = PostgresServer(data, cleanup_mode=None).bin_path
         info = PostmasterInfo.read_from_pgdata(data)
-        if info is None or not info.is_running():
+        if not _is_postgresql(info):
             self.start_server()
             info = PostmasterInfo.read_from_pgdata(data)
         self._locate(info)
@@ -296,14 +296,18 @@ def _remove_server(folder: Path) -> None:
     info = PostmasterInfo.read_from_pgdata(data)
     if info is not None:
         server = PostgresServer(data, cleanup_mode=None)
-        # After a crash the number may belong to another process.
-        if info.process is not None and info.process.name().startswith("postgres"):
+        if _is_postgresql(info):
             with suppress(subprocess.CalledProcessError):
                 arguments = ("-w", "-m", "immediate", "-D", str(data), "stop")
                 pgexec("pg_ctl", arguments, bin_path=server.bin_path, user=server.system_user)
         if info.socket_dir not in (None, data):
             shutil.rmtree(info.socket_dir, ignore_errors=True)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_postgresql(info: Any) -> bool:
+    """Tell whether the process that a data folder names is PostgreSQL: after a crash its number may be another's."""
+    return info is not None and info.is_running() and info.process.name().startswith("postgres")
 
 
 def _remove_leftovers() -> None:
