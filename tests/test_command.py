@@ -1,5 +1,7 @@
-"""The `wherescape` command where something is missing."""
+"""The `wherescape` command where something is missing, and what all its parts share."""
 
+import json
+import os
 import re
 import subprocess
 import sys
@@ -8,7 +10,10 @@ from pathlib import Path
 import click
 import pytest
 
+from wherescape import Column
 from wherescape.cli.main import commands
+from wherescape.cli.terminal import console_for_lines, console_for_tables, show_columns, show_rows
+from wherescape.run_report import NEEDED
 
 ROOT = Path(__file__).parent.parent
 PAGES = [
@@ -69,3 +74,24 @@ def test_the_commands_that_a_page_names_exist_with_their_options(page: Path) -> 
 def test_every_command_is_in_the_readme() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert [name for name in commands.commands if f"wherescape {name}" not in text] == []
+
+
+def test_a_character_that_the_code_page_lacks_is_shown_as_its_number(tmp_path: Path) -> None:
+    report = dict.fromkeys(NEEDED, 0) | {"outcome": "loaded", "started": "2026-01-05T10:05:00+00:00", "mark": None}
+    run = tmp_path / "t_1.json"
+    run.write_text(json.dumps(report | {"columns": {}, "batches": []}), encoding="utf-8")
+    done = subprocess.run(
+        [Path(sys.executable).with_name("wherescape"), "report", run, "--html", tmp_path / "\u0142.html"],
+        env=os.environ | {"PYTHONIOENCODING": "cp1252"},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\\u0142.html" in done.stdout
+
+
+def test_what_looks_like_markup_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    show_columns(console_for_lines(), [Column("a", "text", source="[/a]")])
+    show_rows(console_for_tables(), "[red]", ["[b]"], [["[/bold]"]])
+    shown = capsys.readouterr().out
+    assert all(text in shown for text in ("[/a]", "[red]", "[b]", "[/bold]"))

@@ -14,6 +14,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from wherescape.cli.terminal import console_for_tables
 from wherescape.errors import SandboxError
 from wherescape.high_water_mark import PREFIX
 from wherescape.run_report import PAGE_VARIABLE
@@ -23,7 +24,6 @@ from wherescape.sandbox.scheduler import TaskResult
 
 KINDS = ("project", "branch", "tag", "commit", "branch_commit")
 LEFT_OUT = "Issues, merge requests and pipelines are left out: a git repository has none."
-WIDTH_OF_A_FILE = 180
 SAMPLE = "SELECT short_id, committed_date, title FROM load.load_gitlab_commit ORDER BY committed_date DESC LIMIT 5"
 METADATA_SCRIPT = """\
 from wherescape.connectors.gitlab.gitlab_create_metadata import gitlab_create_metadata
@@ -82,9 +82,7 @@ def run_demo(repository: Path, keep: bool) -> bool:
     Raises:
         SandboxError: the server cannot start, or the folder is no git repository.
     """
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=WIDTH_OF_A_FILE)
+    console = console_for_tables()
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(TemporaryDirectory(prefix="wherescape-demo-")))
         clone = _clone(repository, scratch / f"{repository.resolve().name or 'repository'}.git")
@@ -127,9 +125,9 @@ def run_demo(repository: Path, keep: bool) -> bool:
         console.print(_sample_table(sample))
         console.print(f"The last load of commits as a page: {_newest_page(red.workdir)}", soft_wrap=True)
         console.print(f"Log file: {red.workdir / 'python_logging' / 'wherescape.log'}", soft_wrap=True)
-        console.print(f"Open the warehouse with: {red.psql_command()}", soft_wrap=True, markup=False)
+        console.print(f"Open the warehouse with: {red.psql_command()}", soft_wrap=True)
         if keep:
-            console.print(f"The server stays up. Stop it with: {red.stop_command()}", soft_wrap=True, markup=False)
+            console.print(f"The server stays up. Stop it with: {red.stop_command()}", soft_wrap=True)
         else:
             console.print("Server and files are gone when this command ends; with --keep they stay.")
     return True
@@ -187,7 +185,7 @@ def _show_failure(console: Console, failed: Step) -> None:
         style="bold red",
     )
     for line in (result.message, *result.audit, *result.detail):
-        console.print(f"  {line}", markup=False, soft_wrap=True)
+        console.print(f"  {line}", soft_wrap=True)
 
 
 def _clone(repository: Path, target: Path) -> Path:

@@ -5,7 +5,6 @@ import shutil
 import sys
 import textwrap
 from pathlib import Path
-from typing import TextIO
 
 import click
 
@@ -45,7 +44,6 @@ def doctor(
     Variables, ODBC, both databases, RED's routines and rights, folders, code page, clocks, and one call of the API.
     Nothing is changed in any database. The exit status is 0 if all is well, 1 with warnings, 2 with errors.
     """
-    _let_any_text_be_shown(sys.stdout)
     findings: list[Finding] = []
 
     def tell(finding: Finding) -> None:
@@ -91,9 +89,3 @@ def _summary(findings: list[Finding]) -> str:
         if count:
             counts.append(f"{count} {name}{'s' if count > 1 else ''}")
     return ", ".join(counts) + "." if counts else "All is well."
-
-
-def _let_any_text_be_shown(stream: TextIO) -> None:
-    """Write a character that the code page lacks as its number: a message about it must not fail."""
-    if hasattr(stream, "reconfigure"):
-        stream.reconfigure(errors="backslashreplace")

@@ -14,6 +14,7 @@ from wherescape.cli.preview import preview
 from wherescape.cli.report import report
 from wherescape.cli.run import run, stop_server
 from wherescape.cli.status import status
+from wherescape.cli.terminal import let_any_text_be_shown
 from wherescape.errors import WhereScapeError
 
 
@@ -31,6 +32,7 @@ class _Commands(click.Group):
 @click.version_option(package_name="wherescape")
 def commands() -> None:
     """Load data from APIs into a WhereScape RED data warehouse."""
+    let_any_text_be_shown()
 
 
 for command in (

@@ -1,15 +1,14 @@
 """Reads and sets high-water marks, as a person does who wants a load to begin elsewhere."""
 
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from wherescape.cli.environment import environment_option, find_variables, schema_option, ws_env_option
+from wherescape.cli.terminal import console_for_tables
 from wherescape.connectors.friday_pulse.friday_pulse_tables import mark_of
 from wherescape.high_water_mark import PREFIX, STAGED, mark_text, moment_of
 from wherescape.wherescape import WhereScape
@@ -17,7 +16,6 @@ from wherescape.wherescape import WhereScape
 FULL_LOAD = "none"
 COMMENT = "High-water mark that was set by hand."
 OF_A_JOB = "high_water_mark"
-WIDTH_OF_A_FILE = 180
 
 
 @click.command()
@@ -121,10 +119,7 @@ def _list_marks(wherescape: WhereScape) -> None:
     for name in bases:
         staged = wherescape.read_parameter(name + STAGED) if name + STAGED in names else ""
         table.add_row(name, _described(wherescape.read_parameter(name)), _described(staged) if staged else "-")
-    console = Console(highlight=False, markup=False)
-    if not sys.stdout.isatty():
-        console = Console(highlight=False, markup=False, width=WIDTH_OF_A_FILE)
-    console.print(table)
+    console_for_tables().print(table)
 
 
 def _described(text: str) -> str:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 from rich import box
-from rich.console import Console
 from rich.table import Table as Grid
 
 from wherescape.catalogue import CONNECTOR_NAMES, connector_of
 from wherescape.cli.environment import environment_option, find_variables, schema_option, ws_env_option
+from wherescape.cli.terminal import console_for_tables
 from wherescape.environment import Environment
 from wherescape.errors import WhereScapeError
 from wherescape.metadata_diff import Difference, declared_columns, differences
@@ -21,7 +21,6 @@ from wherescape.sql_types import is_same_type
 from wherescape.tables import Table
 from wherescape.wherescape import WhereScape
 
-WIDTH_OF_A_FILE = 180
 DIFFER = 1
 
 
@@ -114,8 +113,6 @@ def _show(table: str, found: list[Difference]) -> None:
         grid.add_column(heading, overflow="fold")
     for each in found:
         grid.add_row(each.column or "(table)", each.what, each.mend)
-    console = Console(highlight=False, markup=False)
-    if not sys.stdout.isatty():
-        console = Console(highlight=False, markup=False, width=WIDTH_OF_A_FILE)
+    console = console_for_tables()
     console.print(grid)
     console.print(f"{table}: {len(found)} {'difference' if len(found) == 1 else 'differences'}.")

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import get_args
 
 import click
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from wherescape.api_client import ApiClient
 from wherescape.api_response import ApiResponse
 from wherescape.api_source import checked_address
+from wherescape.cli.terminal import console_for_lines, show_columns
 from wherescape.column_types import DataType
 from wherescape.paging import Offset, PageNumber, Paging
 from wherescape.redaction import add_secret
@@ -88,7 +87,7 @@ def new_connector(
     from the variable WSL_SRCCFG_APIKEY, or asked for, and written nowhere.
     """
     ask = _Questions(yes)
-    console = Console(highlight=False, soft_wrap=True)
+    console = console_for_lines()
     base_url = checked_address(name, ask(base_url, "Address of the API", needed="--base-url"), EXAMPLE)
     header = ask(header, "Header of the API key, empty without a login", "Authorization" if _key() else "")
     if header:
@@ -183,15 +182,15 @@ def _settled(
     """Return the columns with a person's changes to them."""
     for change in changes:
         columns = _changed(columns, change)
-    console.print(_columns_table(columns))
+    show_columns(console, columns)
     while not changes and (
         change := ask(None, "Change one (name=type, name=text:hash, -name), or Enter if all are right")
     ):
         try:
             columns = _changed(columns, change)
-            console.print(_columns_table(columns))
+            show_columns(console, columns)
         except click.UsageError as error:
-            console.print(error.message, markup=False)
+            console.print(error.message)
     return columns
 
 
@@ -231,19 +230,10 @@ def _singular(path: str) -> str:
     return re.sub(r"ies$", "y", last) if last.endswith("ies") else last.removesuffix("s")
 
 
-def _columns_table(columns: Sequence[ProposedColumn]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD)
-    for heading in ("column", "type", "field", "mask"):
-        table.add_column(heading)
-    for column in columns:
-        table.add_row(column.name, column.data_type, column.source, column.mask or "-")
-    return table
-
-
 def _show_files(console: Console, folder: Path, files: dict[Path, str]) -> None:
     lines = sum(text.count("\n") for text in files.values())
     for place, text in files.items():
-        console.print(f"{text.count(chr(10)):5}  {(folder / place).as_posix()}", markup=False)
+        console.print(f"{text.count(chr(10)):5}  {(folder / place).as_posix()}")
     console.print(f"{lines:5}  lines in {len(files)} files, none of them left to write by hand.")
 
 
@@ -256,4 +246,4 @@ def _show_what_follows(console: Console, connector: NewConnector) -> None:
         f"wherescape run host_scripts/{name}_load_data.py --table {table}",
         f"python -m pytest tests/test_{name}_contract.py",
     ):
-        console.print(f"    {command}", markup=False)
+        console.print(f"    {command}")

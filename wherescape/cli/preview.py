@@ -3,9 +3,6 @@
 from pathlib import Path
 
 import click
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from wherescape.cli.environment import (
     environment_option,
@@ -14,7 +11,7 @@ from wherescape.cli.environment import (
     variables_if_known,
     ws_env_option,
 )
-from wherescape.cli.rows import show_rows
+from wherescape.cli.terminal import console_for_lines, show_columns, show_rows
 from wherescape.high_water_mark import mark_text
 from wherescape.preview import Preview, find_loader
 from wherescape.preview import preview as look
@@ -24,7 +21,7 @@ from wherescape.progress import rows_text
 @click.command()
 @click.argument("connector")
 @click.option("--table", default="", help="The load table; by default one for the connector's first kind of data.")
-@click.option("--rows", default=10, show_default=True, help="How many rows to show.")
+@click.option("--rows", type=click.IntRange(min=1), default=10, show_default=True, help="How many rows to show.")
 @click.option("--url", default="", help="The API's address, in place of WSL_SRCCFG_URL.")
 @schema_option
 @ws_env_option
@@ -44,27 +41,16 @@ def preview(
         table = f"load_{found.name}_{found.tables[0].kind}"
     variables = variables_if_known(ws_env, environment, table, schema) | source_variables(url)
     seen = look(found, variables, rows)
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(_columns(seen))
+    console = console_for_lines()
+    show_columns(console, seen.table.columns, f"{seen.load_table}: columns")
     show_rows(console, rows_text(len(seen.rows), 0), [column.name for column in seen.table.columns], seen.rows)
     for row, reason in sorted(seen.unfit.items()):
-        console.print(f"Row {row + 1} would be rejected. {reason}", markup=False)
-    console.print(_mark(seen), markup=False)
-    console.print(f"\nA batch of rows is inserted by:\n\n{seen.sql}", markup=False)
+        console.print(f"Row {row + 1} would be rejected. {reason}")
+    console.print(_mark(seen))
+    console.print(f"\nA batch of rows is inserted by:\n\n{seen.sql}")
     if seen.sql_is_assumed:
-        console.print(
-            f"\n{seen.load_table} is not there yet, so these are PostgreSQL's types as declared.", markup=False
-        )
+        console.print(f"\n{seen.load_table} is not there yet, so these are PostgreSQL's types as declared.")
     console.print("\nNothing was written.")
-
-
-def _columns(seen: Preview) -> Table:
-    table = Table(title=f"{seen.load_table}: columns", title_justify="left", box=box.SIMPLE_HEAD)
-    for heading in ("column", "type", "field", "mask"):
-        table.add_column(heading, no_wrap=True)
-    for column in seen.table.columns:
-        table.add_row(column.name, column.data_type, column.source, column.mask or "-")
-    return table
 
 
 def _mark(seen: Preview) -> str:

@@ -18,7 +18,7 @@ from wherescape.cli.environment import (
     source_variables,
     ws_env_option,
 )
-from wherescape.cli.rows import show_rows
+from wherescape.cli.terminal import console_for_lines, show_rows
 from wherescape.progress import rows_text
 from wherescape.sandbox.red_server import RedServer
 from wherescape.sandbox.scheduler import Execution, TaskResult, run_outside
@@ -61,7 +61,7 @@ def run(
     What RED's connection tells a script is taken from the variables WSL_SRCCFG_APIKEY, WSL_SRCCFG_USER and so on. The
     folder you stand in is on Python's path. The exit status is 0 for 1 and -1, otherwise 1.
     """
-    console = Console(highlight=False, soft_wrap=True)
+    console = console_for_lines()
     source = source_variables(url)
     path = {"PYTHONPATH": os.pathsep.join(filter(None, [str(Path.cwd()), os.environ.get("PYTHONPATH", "")]))}
     if ws_env is not None:
@@ -127,7 +127,7 @@ def _explain(console: Console, result: TaskResult) -> None:
 
 def _print(console: Console, what: str, lines: Sequence[str]) -> None:
     for number, line in enumerate(lines):
-        console.print(f"{what if number == 0 else '':8} {line}", markup=False)
+        console.print(f"{what if number == 0 else '':8} {line}")
 
 
 def _show_table(console: Console, red: RedServer, table: str, schema: str, result: TaskResult) -> None:
@@ -147,4 +147,4 @@ def _show_table(console: Console, red: RedServer, table: str, schema: str, resul
     sample = red.query_warehouse(f'SELECT * FROM {schema}."{quoted}" LIMIT {SAMPLE_ROWS}')
     console.print()
     show_rows(console, f"{schema}.{table} holds {rows_text(count, 0)}. Some of them:", present, sample)
-    console.print(f"Open the warehouse with: {red.psql_command()}", markup=False)
+    console.print(f"Open the warehouse with: {red.psql_command()}")

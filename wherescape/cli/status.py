@@ -7,11 +7,11 @@ from typing import Literal
 import click
 from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from wherescape import redaction
 from wherescape.cli.environment import environment_option, find_variables, ws_env_option
+from wherescape.cli.terminal import console_for_tables
 from wherescape.database import Database
 from wherescape.environment import Environment
 from wherescape.load_status import (
@@ -29,7 +29,6 @@ from wherescape.pages.status_page import status_page
 from wherescape.progress import seconds_text
 from wherescape.repository import Repository
 
-WIDTH_OF_A_FILE = 200
 LONGEST_SPARKLINE = 20
 BLOCKS = "▁▂▃▄▅▆▇█"
 PLAIN_BLOCKS = "_.-~=+*#"
@@ -92,18 +91,16 @@ def status(table: str, days: int, html: Path | None, ws_env: Path | None, enviro
 
 
 def _print(overview: Overview) -> None:
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=WIDTH_OF_A_FILE)
+    console = console_for_tables()
     blocks = BLOCKS if console.encoding.lower().startswith("utf") else PLAIN_BLOCKS
-    console.print(summary(overview), markup=False, soft_wrap=True)
+    console.print(summary(overview), soft_wrap=True)
     if overview.remark:
-        console.print(overview.remark, markup=False, soft_wrap=True)
+        console.print(overview.remark, soft_wrap=True)
     if overview.tables:
         console.print(_table(overview, blocks, console))
     remarks = [(status.table, remark) for status in overview.tables if (remark := remark_of(status))]
     for table, remark in remarks[:MOST_REMARKS]:
-        console.print(f"{table}: {remark}", markup=False, soft_wrap=True)
+        console.print(f"{table}: {remark}", soft_wrap=True)
     if len(remarks) > MOST_REMARKS:
         console.print(f"{len(remarks) - MOST_REMARKS:,} more have a message; --table shows one, --html all.")
 
@@ -131,14 +128,14 @@ def _cells(status: LoadStatus, blocks: str) -> dict[str, str]:
     last = status.last
     counts = [run.inserted for run in reversed(status.runs)]
     return {
-        "load table": escape(status.table),
+        "load table": status.table,
         "status": status.state,
         "last run": f"{last.started:%Y-%m-%d %H:%M}" if last else "",
         "ago": age_text(status.age_seconds),
         "rows": _number(last.inserted if last else None),
         "rejected": _number((last.rejected if last else None) or None),
         "took": seconds_text(last.seconds) if last and last.seconds is not None else "",
-        "mark": escape(mark_text(status.mark)),
+        "mark": mark_text(status.mark),
         "mark's age": age_text(status.mark.age_seconds) if status.mark else "",
         "rows of the last runs": sparkline(counts[-LONGEST_SPARKLINE:], blocks),
     }

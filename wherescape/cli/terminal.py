@@ -1,0 +1,71 @@
+"""How the commands show things: the terminal, or a file in its place, and tables of rows and columns."""
+
+import io
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from wherescape.scaffold.proposals import ProposedColumn
+from wherescape.tables import Column
+
+WIDTH_OF_A_FILE = 200
+LONGEST_VALUE = 24
+BESIDE_EACH_OTHER = 6
+
+
+def console_for_tables() -> Console:
+    """Return a console that fits tables to its terminal; a file has room for all their columns."""
+    console = Console(highlight=False, markup=False)
+    if not console.is_terminal:
+        console.width = WIDTH_OF_A_FILE
+    return console
+
+
+def console_for_lines() -> Console:
+    """Return a console that leaves lines as long as they are."""
+    return Console(highlight=False, markup=False, soft_wrap=True)
+
+
+def let_any_text_be_shown() -> None:
+    """Write a character that the code page lacks as its number: what an API or a database tells may hold any."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def show_rows(console: Console, title: str, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Print rows, a few columns at a time, so that they can be read at any width.
+
+    Arguments:
+        console: where.
+        title: what they are.
+        names: of the columns.
+        rows: their values; long ones are shown cut.
+    """
+    for start in range(0, len(names), BESIDE_EACH_OTHER):
+        part = slice(start, start + BESIDE_EACH_OTHER)
+        table = Table(title=title if start == 0 else None, title_justify="left", box=box.SIMPLE_HEAD)
+        for name in names[part]:
+            table.add_column(name, no_wrap=True)
+        for row in rows:
+            table.add_row(*(_shown(value) for value in row[part]))
+        console.print(table)
+
+
+def show_columns(console: Console, columns: Iterable[Column | ProposedColumn], title: str | None = None) -> None:
+    """Print columns of a declaration, or such as are proposed for one."""
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    for heading in ("column", "type", "field", "mask"):
+        table.add_column(heading, no_wrap=True)
+    for column in columns:
+        table.add_row(column.name, column.data_type, column.source, column.mask or "-")
+    console.print(table)
+
+
+def _shown(value: Any) -> str:
+    text = "-" if value is None else " ".join(str(value).split())
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
