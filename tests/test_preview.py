@@ -104,10 +104,15 @@ def test_what_hubspot_loads_is_found_and_not_what_it_sends() -> None:
     assert find_loader("hubspot", Path.cwd()).load.__name__ == "hubspot_collect_data"
 
 
-def test_a_connector_that_is_not_there_is_told() -> None:
-    done = show("nobody")
+@pytest.mark.parametrize("name", ["nobody", "./nobody", "../nobody", "no/body"])
+def test_a_connector_that_is_not_there_is_told(name: str) -> None:
+    done = show(name)
     assert done.exit_code == 1
-    assert "There is no connector 'nobody': no module nobody_load_data" in done.output
+    assert f"There is no connector {name!r}: no module " in done.output
+
+
+def test_less_than_one_row_cannot_be_shown() -> None:
+    assert show("gitlab", "--rows", "-1").exit_code == 2
 
 
 def test_a_module_that_cannot_be_imported_is_no_missing_connector(

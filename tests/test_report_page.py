@@ -291,7 +291,12 @@ def test_a_report_of_an_older_release_is_still_drawn(wherescape: WhereScape) -> 
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("no json", "is not JSON"), ("[]", "table, outcome"), ('{"table": "load.load_item"}', "outcome, started")],
+    [
+        ("no json", "is not JSON"),
+        ("[]", "table, outcome"),
+        ('{"table": "load.load_item"}', "outcome, started"),
+        ("[]", "sequence, job, task, mark"),
+    ],
 )
 def test_what_is_no_report_is_named(tmp_path: Path, content: str, message: str) -> None:
     path = tmp_path / "run.json"

@@ -86,7 +86,9 @@ def find_loader(name: str, folder: Path) -> Loader:
     if str(folder.resolve()) not in sys.path:
         sys.path.insert(0, str(folder.resolve()))
     last = name.rpartition(".")[2]
-    for package in (name, f"{BUILT_IN}.{name}"):
+    # What is no name for Python, such as the path of a folder that is not there, cannot be imported.
+    is_name = all(part.isidentifier() for part in name.split("."))
+    for package in (name, f"{BUILT_IN}.{name}") if is_name else ():
         for module_name, function in LOADING:
             module = _imported(f"{package}.{module_name.format(name=last)}")
             load = getattr(module, function.format(name=last), None)

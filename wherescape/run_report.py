@@ -21,6 +21,11 @@ logger = logging.getLogger(__name__)
 
 PAGE_VARIABLE = "WHERESCAPE_REPORT_PAGE"
 MOST_EARLIER_RUNS = 30
+NEEDED = (
+    *("table", "outcome", "started", "seconds", "inserted", "rejected", "columns", "batches"),
+    *("sequence", "job", "task", "mark"),
+)
+"""What each report has; other fields came with later releases, or are of some loads only."""
 _FILE_NAME = re.compile(r"(?P<table>.+)_(?P<sequence>\d+)\.json", re.ASCII)
 
 
@@ -110,8 +115,7 @@ def read_run_report(path: Path) -> dict[str, Any]:
         raise RunReportInvalid(f"{path} cannot be read: {error.strerror or error}.") from error
     except ValueError as error:
         raise RunReportInvalid(f"{path} is no run report: it is not JSON ({error}).") from error
-    needed = ("table", "outcome", "started", "seconds", "inserted", "rejected", "columns", "batches")
-    missing = [name for name in needed if not isinstance(report, dict) or name not in report]
+    missing = [name for name in NEEDED if not isinstance(report, dict) or name not in report]
     if missing:
         raise RunReportInvalid(
             f"{path} is no run report: {', '.join(missing)} is missing. A load writes one to"
