@@ -36,7 +36,7 @@ def test_a_mark_is_shown_with_its_age(run: Run, server: RedServer) -> None:
     shown = run("load_gitlab_commit")
     assert shown.exit_code == 0
     first, second = shown.output.splitlines()
-    assert first.startswith(f"{NAME}: ") and first.endswith("Z, 3 days ago")
+    assert first.startswith(f"{NAME}: ") and first.endswith("Z, 3 d ago")
     assert second.startswith(f"{NAME}_next: 2026-01-05T10:05Z, ") and "once the job confirms it" in second
 
 
@@ -78,8 +78,9 @@ def test_a_table_may_be_typed_in_another_case(run: Run, server: RedServer) -> No
     assert server.read_parameter(NAME) == "2026-01-05T10:05:00+00:00"
 
 
-def test_a_first_mark_can_be_set_for_a_table_that_red_knows(run: Run, server: RedServer) -> None:
-    done = run("load_gitlab_commit", "2026-01-05T10:05Z")
+@pytest.mark.parametrize("typed", ["load_gitlab_commit", "LOAD_GITLAB_COMMIT"])
+def test_a_first_mark_can_be_set_for_a_table_that_red_knows(run: Run, server: RedServer, typed: str) -> None:
+    done = run(typed, "2026-01-05T10:05Z")
     assert done.output.splitlines()[0] == f"{NAME} was none, so that the next load is a full one"
     assert server.read_parameter(NAME) == "2026-01-05T10:05:00+00:00"
 
@@ -111,7 +112,7 @@ def test_what_is_no_mark_is_refused(run: Run, server: RedServer, value: str, say
 def test_a_name_that_is_typed_wrong_becomes_no_parameter(run: Run, server: RedServer) -> None:
     done = run("load_gitlab_comit", "2026-01-05")
     assert done.exit_code == 1
-    assert "no load or stage table 'load_gitlab_comit'" in done.output
+    assert "no load table 'load_gitlab_comit'" in done.output
     assert server.read_parameter("HWM_load_gitlab_comit") is None
 
 

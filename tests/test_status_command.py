@@ -21,7 +21,8 @@ from wherescape.cli.main import commands
 from wherescape.cli.status import BLOCKS, sparkline
 from wherescape.database import Database
 from wherescape.environment import Environment
-from wherescape.load_status import Mark, age_text, mark_of, mark_text
+from wherescape.load_status import Mark, find_mark
+from wherescape.progress import age_text
 from wherescape.repository import Repository
 from wherescape.sandbox.red_server import RedServer
 from wherescape.task_history import outcome_of
@@ -313,20 +314,21 @@ def test_how_a_run_ended(status: str, code: int | None, rejected: int, outcome: 
         ({}, "", False),
         ({"hwm_load_a": "2026-01-05T12:05:00+02:00"}, "2026-01-05 10:05Z", True),
         ({"hwm_ds_a": "2026-01-05T10:05:00+00:00"}, "2026-01-05 10:05Z", True),
-        ({"hwm_load_a": "2026-01-05", "hwm_load_a_next": "x"}, "2026-01-05, one staged", False),
+        ({"hwm_load_a": "2026-01-05", "hwm_load_a_next": "x"}, "2026-01-04 10:00Z, one staged", True),
+        ({"hwm_load_a": "2026-01-05T10:05:00"}, "2026-01-05T10:05:00", False),
         ({"hwm_load_a_next": "x"}, "none, one staged", False),
         ({"hwm_load_a": "9999-12-31T23:59:59-14:00"}, "9999-12-31T23:59:59-14:00", False),
     ],
 )
 def test_a_mark_is_found_by_the_tables_name(marks: dict[str, str], text: str, has_age: bool) -> None:
-    mark = mark_of("load_a", marks)
-    assert mark_text(mark) == text
+    mark = find_mark("load_a", marks)
+    assert (mark.text if mark else "") == text
     assert (mark is not None and mark.age_seconds is not None) is has_age
 
 
 def test_a_marks_age_is_that_of_its_moment() -> None:
     hour_ago = datetime.now(UTC) - timedelta(hours=3)
-    mark = mark_of("load_a", {"hwm_load_a": hour_ago.isoformat()})
+    mark = find_mark("load_a", {"hwm_load_a": hour_ago.isoformat()})
     assert isinstance(mark, Mark) and age_text(mark.age_seconds) == "3 h"
 
 

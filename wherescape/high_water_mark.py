@@ -226,6 +226,11 @@ def mark_text(moment: datetime | None) -> str:
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec=precision) + "Z"
 
 
+def name_of_store(load_table: str) -> str:
+    """Return the RED parameter that keeps a load table's mark under the name of the data store behind it, `ds_`."""
+    return PREFIX + load_table.replace("load_", "ds_", 1)
+
+
 def moment_of(text: str) -> datetime:
     """Return the moment that the text of a mark says, in UTC.
 

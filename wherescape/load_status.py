@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from statistics import median
 
-from wherescape.high_water_mark import PREFIX, STAGED
+from wherescape.high_water_mark import PREFIX, STAGED, moment_of, name_of_store
+from wherescape.progress import age_text
 from wherescape.redaction import redact
 from wherescape.repository import Repository
 from wherescape.task_history import (
@@ -33,14 +35,25 @@ class Mark:
     Arguments:
         name: of the RED parameter.
         value: as it stands there.
-        age_seconds: how far it lies back; None if the value is no moment with an offset from UTC.
+        moment: in UTC; None if the value says none that a load could use.
         is_staged: whether a later one waits to be confirmed.
     """
 
     name: str
     value: str
-    age_seconds: float | None
+    moment: datetime | None
     is_staged: bool
+
+    @property
+    def text(self) -> str:
+        """Such as `2026-01-05 10:05Z`, or as it stands in RED if it is no moment."""
+        text = f"{self.moment:%Y-%m-%d %H:%MZ}" if self.moment else self.value[:25] or "none"
+        return f"{text}, one staged" if self.is_staged else text
+
+    @property
+    def age_seconds(self) -> float | None:
+        """How far it lies back by this machine's clock; None without a moment."""
+        return (datetime.now(UTC) - self.moment).total_seconds() if self.moment else None
 
 
 @dataclass(frozen=True)
@@ -152,47 +165,29 @@ def read_overview(repository: Repository, days: int, table: str = "") -> Overvie
     marks = read_marks(repository)
     history = with_progress(repository, read_history(repository, days_before(now, days), table))
     found = [
-        LoadStatus(name, schema, history.runs.get(name.lower(), ()), mark_of(name, marks), now)
+        LoadStatus(name, schema, history.runs.get(name.lower(), ()), find_mark(name, marks), now)
         for schema, name in tables
     ]
     found.sort(key=lambda status: (STATES.index(status.state), status.table))
     return Overview(found, now, days, history.source, history.remark)
 
 
-def mark_of(table: str, marks: Mapping[str, str]) -> Mark | None:
-    """Return the high-water mark of a load table: that of its name, or with `ds_` in place of `load_`.
+def find_mark(table: str, marks: Mapping[str, str]) -> Mark | None:
+    """Return the high-water mark of a load table: that of its name, or of the data store behind it.
 
     Arguments:
         table: its name.
         marks: values by names in lower case.
     """
-    for name in (PREFIX + table, PREFIX + table.replace("load_", "ds_", 1)):
+    for name in (PREFIX + table, name_of_store(table)):
         value = marks.get(name.lower(), "")
         is_staged = (name + STAGED).lower() in marks
         if value or is_staged:
-            moment = _moment(value)
-            age = (datetime.now(UTC) - moment).total_seconds() if moment else None
-            return Mark(name, value, age, is_staged)
+            moment = None
+            with suppress(ValueError):
+                moment = moment_of(value)
+            return Mark(name, value, moment, is_staged)
     return None
-
-
-def _moment(value: str) -> datetime | None:
-    """Return a mark's moment in UTC; None if it is none, or has no offset from UTC."""
-    try:
-        moment = datetime.fromisoformat(value)
-        return moment.astimezone(UTC) if moment.tzinfo else None
-    except (ValueError, OverflowError):
-        return None
-
-
-def age_text(seconds: float | None) -> str:
-    """Say how long ago: `40 s`, `5 min`, `3 h`, `2 d`; nothing if unknown."""
-    if seconds is None:
-        return ""
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{max(seconds, 0):.0f} s"
 
 
 def summary(overview: Overview) -> str:
@@ -201,15 +196,6 @@ def summary(overview: Overview) -> str:
     states = ", ".join(f"{number:,} {state}" for state, number in overview.counts.items())
     tables = f"{count:,} load {'table' if count == 1 else 'tables'}" + (f": {states}" if states else "")
     return f"{tables}. {overview.days} days of RED's {overview.source}, {overview.now:%Y-%m-%d %H:%M} by its clock."
-
-
-def mark_text(mark: Mark | None) -> str:
-    """Say a mark: `2026-01-05 10:05Z`, or as it stands in RED if it is no moment with an offset from UTC."""
-    if mark is None:
-        return ""
-    moment = _moment(mark.value)
-    text = f"{moment:%Y-%m-%d %H:%MZ}" if moment else mark.value[:25] or "none"
-    return f"{text}, one staged" if mark.is_staged else text
 
 
 def remark_of(status: LoadStatus) -> str:

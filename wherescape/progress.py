@@ -88,6 +88,16 @@ def rows_text(rows: int, rejected: int) -> str:
     return f"{text}, {rejected:,} rejected" if rejected else text
 
 
+def age_text(seconds: float | None) -> str:
+    """Say how long ago: `40 s`, `5 min`, `3 h`, `2 d`; nothing if unknown."""
+    if seconds is None:
+        return ""
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:,.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"
+
+
 def seconds_text(seconds: float) -> str:
     """Say how long: `0.2 s`, `14 s`, `3 min 20 s`, `2 h 5 min`."""
     if seconds < 9.95:

@@ -1,6 +1,6 @@
 """Reads and sets high-water marks, as a person does who wants a load to begin elsewhere."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -9,8 +9,11 @@ from rich.table import Table
 
 from wherescape.cli.environment import environment_option, find_variables, schema_option, ws_env_option
 from wherescape.cli.terminal import console_for_tables
-from wherescape.connectors.friday_pulse.friday_pulse_tables import mark_of
-from wherescape.high_water_mark import PREFIX, STAGED, mark_text, moment_of
+from wherescape.environment import Environment
+from wherescape.high_water_mark import PREFIX, STAGED, mark_text, moment_of, name_of_store
+from wherescape.progress import age_text
+from wherescape.repository import Repository
+from wherescape.task_history import read_load_tables
 from wherescape.wherescape import WhereScape
 
 FULL_LOAD = "none"
@@ -31,12 +34,13 @@ def mark(table: str, value: str, ws_env: Path | None, environment: str, schema: 
     are shown. VALUE is a moment with its offset from UTC (2026-01-05T10:05Z), none for a full load, or a date: the
     beginning of that day, wherever on earth it begins first.
     """
-    wherescape = WhereScape(find_variables(ws_env, environment, table, schema))
+    variables = find_variables(ws_env, environment, table, schema)
+    wherescape = WhereScape(variables)
     try:
         if not table:
             _list_marks(wherescape)
             return
-        name = _parameter_of(wherescape, table)
+        name = _parameter_of(wherescape, Repository(wherescape.meta, Environment(variables)), table)
         if value:
             _set(wherescape, name, value)
         else:
@@ -45,7 +49,7 @@ def mark(table: str, value: str, ws_env: Path | None, environment: str, schema: 
         wherescape.close()
 
 
-def _parameter_of(wherescape: WhereScape, table: str) -> str:
+def _parameter_of(wherescape: WhereScape, repository: Repository, table: str) -> str:
     """Return the parameter that keeps the mark of a load table.
 
     Raises:
@@ -55,14 +59,15 @@ def _parameter_of(wherescape: WhereScape, table: str) -> str:
     # A parameter that holds a moment is one that a load was told to keep its mark in.
     if table in known and (table.startswith(PREFIX) or _holds_moment(wherescape, table)):
         return table
-    name = mark_of(table) if "friday_pulse" in table.lower() else PREFIX + table
     for each in known:
-        # Somebody may type the name of a table in another case than RED has it.
-        if each.lower() == name.lower():
+        if each.lower() == _name_of(table).lower():
             return each
-    # A name that is typed wrong must not become a parameter.
-    wherescape.object_key  # noqa: B018
-    return name
+    # As RED writes it, which is how a load asks for it; one that is typed wrong must not become a parameter.
+    return _name_of(read_load_tables(repository, table)[0][1])
+
+
+def _name_of(table: str) -> str:
+    return name_of_store(table) if "friday_pulse" in table.lower() else PREFIX + table
 
 
 def _holds_moment(wherescape: WhereScape, name: str) -> bool:
@@ -131,13 +136,5 @@ def _described(text: str) -> str:
         moment = moment_of(text)
     except ValueError as error:
         return f"{error}, so that the next load is a full one"
-    return f"{mark_text(moment)}, {_age(datetime.now(UTC) - moment)}"
-
-
-def _age(age: timedelta) -> str:
-    if age < timedelta():
-        return "in the future"
-    for size, unit in ((timedelta(days=1), "day"), (timedelta(hours=1), "hour"), (timedelta(minutes=1), "minute")):
-        if count := age // size:
-            return f"{count:,} {unit}{'s' if count > 1 else ''} ago"
-    return "less than a minute ago"
+    seconds = (datetime.now(UTC) - moment).total_seconds()
+    return f"{mark_text(moment)}, {'in the future' if seconds < 0 else f'{age_text(seconds)} ago'}"

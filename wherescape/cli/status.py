@@ -18,15 +18,13 @@ from wherescape.load_status import (
     PROBLEMS,
     LoadStatus,
     Overview,
-    age_text,
-    mark_text,
     read_overview,
     remark_of,
     summary,
 )
 from wherescape.pages.page import write_page
 from wherescape.pages.status_page import status_page
-from wherescape.progress import seconds_text
+from wherescape.progress import age_text, seconds_text
 from wherescape.repository import Repository
 
 LONGEST_SPARKLINE = 20
@@ -135,7 +133,7 @@ def _cells(status: LoadStatus, blocks: str) -> dict[str, str]:
         "rows": _number(last.inserted if last else None),
         "rejected": _number((last.rejected if last else None) or None),
         "took": seconds_text(last.seconds) if last and last.seconds is not None else "",
-        "mark": mark_text(status.mark),
+        "mark": status.mark.text if status.mark else "",
         "mark's age": age_text(status.mark.age_seconds) if status.mark else "",
         "rows of the last runs": sparkline(counts[-LONGEST_SPARKLINE:], blocks),
     }

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from wherescape.load_status import LoadStatus, Overview, age_text, mark_text, remark_of, summary
+from wherescape.load_status import LoadStatus, Overview, remark_of, summary
 from wherescape.pages import charts
 from wherescape.pages.page import render
-from wherescape.progress import rows_text, seconds_text
+from wherescape.progress import age_text, rows_text, seconds_text
 from wherescape.redaction import redact
 from wherescape.task_history import MOST_RUNS, TaskRun
 
@@ -98,7 +98,7 @@ def _row(status: LoadStatus) -> TableRow:
         rows=_number(last.inserted if last else None),
         rejected=_number((last.rejected if last else None) or None),
         took=_took(last) if last else "",
-        mark=mark_text(status.mark),
+        mark=status.mark.text if status.mark else "",
         mark_age=age_text(status.mark.age_seconds) if status.mark else "",
         remark=remark_of(status),
         rows_spark=_spark(runs, [run.inserted for run in runs], "rows"),

@@ -18,11 +18,11 @@ from wherescape.connectors.friday_pulse.friday_pulse_tables import (
     GROUPS,
     TABLES,
     TOPICS,
-    mark_of,
     with_masked_notes,
 )
 from wherescape.connectors.friday_pulse.friday_pulse_wrapper import BASE_URL, FridayPulse, Subject
 from wherescape.errors import DeclarationError
+from wherescape.high_water_mark import name_of_store
 from wherescape.load_task import LoadResult
 from wherescape.resources import Resource, check_arguments, resource_of
 from wherescape.tables import Table, find_table
@@ -120,7 +120,7 @@ def friday_pulse_load_data(
     check_arguments(resource, RESOURCES, {"earliest": first, "exclude_groups": excluded, "mask_notes": mask_notes})
     mark = None
     if resource.is_incremental:
-        name = high_water_mark or mark_of(wherescape.table)
+        name = high_water_mark or name_of_store(wherescape.table)
         mark = wherescape.high_water_mark(name, lookback=timedelta(weeks=lookback_weeks), staged=staged_mark)
     with connect(
         wherescape, workers=workers, max_retries=max_retries, max_wait_seconds=max_wait_seconds

@@ -6,7 +6,6 @@ them are kept as they come.
 
 from dataclasses import replace
 
-from wherescape.high_water_mark import PREFIX
 from wherescape.tables import Column, Table
 
 _SURVEY = Column("sample_date", "date", comment="Date of the survey.")
@@ -119,8 +118,3 @@ def with_masked_notes(table: Table) -> Table:
     """Return a declaration that keeps nothing of a note but that there is one."""
     masked = replace(_NOTE, data_type="text", mask="fixed")
     return replace(table, columns=tuple(masked if column is _NOTE else column for column in table.columns))
-
-
-def mark_of(load_table: str) -> str:
-    """Return the RED parameter that keeps a load table's high-water mark."""
-    return PREFIX + load_table.replace("load_", "ds_", 1)
