@@ -7,10 +7,9 @@ properties of HubSpot's objects and of Notion's databases, Jira's custom fields.
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from importlib import import_module
+from collections.abc import Mapping
 
-from wherescape import connectors, dialects
+from wherescape import dialects
 from wherescape.catalogue import CONNECTOR_NAMES, connector_named
 from wherescape.column_types import DataType
 from wherescape.logging import report
@@ -43,14 +42,9 @@ def browse_tree(*names: str, target: str = "PostgreSQL") -> Tree:
     types = dialects.of(target).types
     tree: Tree = {"treeViewLayout": "Tabular", "treeViewIcons": {"schema": "schema.ico", "table": "table.ico"}}
     for name in names or CONNECTOR_NAMES:
-        tree[name] = {f"{name}_{table.kind}": _table(f"{name}_{table.kind}", table, types) for table in _tables(name)}
+        tables = connector_named(name).tables
+        tree[name] = {f"{name}_{table.kind}": _table(f"{name}_{table.kind}", table, types) for table in tables}
     return tree
-
-
-def _tables(name: str) -> Sequence[Table]:
-    connector_named(name)
-    tables: Sequence[Table] = import_module(f"{connectors.__name__}.{name}.{name}_tables").TABLES
-    return tables
 
 
 def _table(name: str, table: Table, types: Mapping[DataType, str]) -> Tree:

@@ -1,6 +1,6 @@
 """The connectors of this library, for the commands that take any of them by its name or by that of a load table."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ class Connector:
     Arguments:
         name: its folder's name, which is also in the names of its load tables.
         title: what its API is called.
+        tables: its declarations, without what only the API can tell.
         declaration: gives the declaration of the load table of a WhereScape; may ask the API for it.
         connect: gives the API of a WhereScape's RED connection; takes `max_retries` and `max_wait_seconds`.
         asks_for_declaration: whether the API is asked for the columns of some load tables.
@@ -24,6 +25,7 @@ class Connector:
 
     name: str
     title: str
+    tables: Sequence[Table]
     declaration: Callable[[WhereScape], Table]
     connect: Callable[..., ApiSource]
     asks_for_declaration: bool = False
@@ -50,9 +52,9 @@ def connector_of(load_table: str) -> Connector | None:
 
 def _anythingllm() -> Connector:
     from wherescape.connectors.anythingllm.anythingllm_load_data import connect
-    from wherescape.connectors.anythingllm.anythingllm_tables import table_for
+    from wherescape.connectors.anythingllm.anythingllm_tables import TABLES, table_for
 
-    return Connector("anythingllm", "AnythingLLM", lambda wherescape: table_for(wherescape.table), connect)
+    return Connector("anythingllm", "AnythingLLM", TABLES, lambda wherescape: table_for(wherescape.table), connect)
 
 
 def _friday_pulse() -> Connector:
@@ -71,9 +73,10 @@ def _gitlab() -> Connector:
 
 def _hubspot() -> Connector:
     from wherescape.connectors.hubspot.hubspot_create_metadata import declaration_for
+    from wherescape.connectors.hubspot.hubspot_tables import TABLES
     from wherescape.connectors.hubspot.utils import connect
 
-    return Connector("hubspot", "HubSpot", declaration_for, connect, asks_for_declaration=True)
+    return Connector("hubspot", "HubSpot", TABLES, declaration_for, connect, asks_for_declaration=True)
 
 
 def _jira() -> Connector:
@@ -86,12 +89,13 @@ def _jira() -> Connector:
 def _notion() -> Connector:
     from wherescape.connectors.notion.notion_connection import connect
     from wherescape.connectors.notion.notion_create_metadata import declaration_for
+    from wherescape.connectors.notion.notion_tables import TABLES
 
-    return Connector("notion", "Notion", declaration_for, connect, asks_for_declaration=True)
+    return Connector("notion", "Notion", TABLES, declaration_for, connect, asks_for_declaration=True)
 
 
 def _declared(name: str, title: str, tables: tuple[Table, ...], connect: Callable[..., Any]) -> Connector:
-    return Connector(name, title, lambda wherescape: find_table(wherescape.table, tables, title), connect)
+    return Connector(name, title, tables, lambda wherescape: find_table(wherescape.table, tables, title), connect)
 
 
 _CONNECTORS: dict[str, Callable[[], Connector]] = {
