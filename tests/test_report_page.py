@@ -289,6 +289,14 @@ def test_a_report_of_an_older_release_is_still_drawn(wherescape: WhereScape) -> 
     assert run_command(report_of(wherescape)).exit_code == 0
 
 
+def test_half_of_a_character_keeps_no_page_from_being_drawn(wherescape: WhereScape) -> None:
+    load_pages(wherescape, pages=2, rows=5)
+    report = json.loads(report_of(wherescape).read_text(encoding="utf-8")) | {"error": "The API sent half of \ud83d"}
+    report_of(wherescape).write_text(json.dumps(report), encoding="utf-8")
+    assert run_command(report_of(wherescape)).exit_code == 0
+    assert "half of \\ud83d" in page_of(wherescape).read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
