@@ -215,6 +215,17 @@ def test_rejected_rows_are_told_by_column_with_the_way_to_them(wherescape: Where
     assert link and (page_of(wherescape).parent / link).resolve().read_text(encoding="utf-8").count("\n") == 3
 
 
+@pytest.mark.parametrize(("moment", "is_staged"), [("2026-01-06T10:00:00Z", True), (None, False)])
+def test_a_mark_is_staged_only_if_it_moved(
+    wherescape: WhereScape, red: RedServer, moment: str | None, is_staged: bool
+) -> None:
+    red.write_parameter("HWM_load_item", MOMENT)
+    table = item_table(Column("updated_at", "timestamp"), mark_column="updated_at")
+    mark = wherescape.high_water_mark(staged=True)
+    wherescape.load(table, [{"n": 1, "updated_at": moment}], mark=mark, report_page=True)
+    assert ("(staged)" in page_of(wherescape).read_text(encoding="utf-8")) is is_staged
+
+
 def test_a_mark_that_is_held_tells_why(wherescape: WhereScape, red: RedServer) -> None:
     red.write_parameter("HWM_load_item", MOMENT)
     extraction = Extraction()

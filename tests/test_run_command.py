@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from wherescape.cli.main import commands
 from wherescape.sandbox import RedServer
 
 SCRIPT = """\
@@ -49,6 +51,13 @@ def wherescape(folder: Path, *arguments: str, **variables: str) -> subprocess.Co
 
 def run(folder: Path, script: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return wherescape(folder, "run", script, "--table", TABLE, *arguments, **variables)
+
+
+def test_the_stand_in_server_has_load_tables_in_one_schema_alone(tmp_path: Path) -> None:
+    script = tmp_path / "load_data.py"
+    script.write_text(LOAD, encoding="utf-8")
+    done = CliRunner().invoke(commands, ["run", str(script), "--table", TABLE, "--schema", "stage"])
+    assert done.exit_code == 2 and "--schema is for --ws-env" in done.output
 
 
 def test_the_stand_in_server_stays_up_from_one_run_to_the_next(folder: Path) -> None:

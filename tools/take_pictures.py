@@ -44,8 +44,8 @@ def main() -> None:
         folder = Path(name)
         load(red, gitlab, folder)
         run(red, "status", "--html", str(folder / "status.html"))
-        newest = max((red.workdir / "runs").glob("load_gitlab_commit_*.html"), key=lambda page: page.stat().st_size)
-        shutil.copy(newest, folder / "report.html")
+        largest = max((red.workdir / "runs").glob("load_gitlab_commit_*.html"), key=lambda page: page.stat().st_size)
+        shutil.copy(largest, folder / "report.html")
         shutil.copy(check(red), folder / "check.html")
         for page, height in (("status", 640), ("report", 1_120), ("check", 560)):
             take(chromium, folder / f"{page}.html", height)

@@ -31,6 +31,7 @@ MEANINGS = {
     -3: ("fatal error", "RED holds the tasks that depend on it."),
 }
 SAMPLE_ROWS = 5
+LOAD_SCHEMA = "load"
 
 
 @click.command()
@@ -61,6 +62,8 @@ def run(
     What RED's connection tells a script is taken from the variables WSL_SRCCFG_APIKEY, WSL_SRCCFG_USER and so on. The
     folder you stand in is on Python's path. The exit status is 0 for 1 and -1, otherwise 1.
     """
+    if ws_env is None and schema != LOAD_SCHEMA:
+        raise click.UsageError(f"The stand-in server has its load tables in {LOAD_SCHEMA}; --schema is for --ws-env.")
     console = console_for_lines()
     source = source_variables(url)
     path = {"PYTHONPATH": os.pathsep.join(filter(None, [str(Path.cwd()), os.environ.get("PYTHONPATH", "")]))}

@@ -97,6 +97,7 @@ def load_page(report: Json, earlier: Sequence[Json], name: str = "") -> str:
         report=report,
         name=name,
         moment=moment_text,
+        is_mark_staged=is_one_staged(report.get("mark") or {}),
         began=moment_text(report["started"]),
         outcome=outcome_of(report),
         facts=_facts(report, extraction),
@@ -120,6 +121,11 @@ def moment_text(moment: str | None) -> str:
     if not moment:
         return "none"
     return f"{datetime.fromisoformat(moment).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def is_one_staged(mark: Json) -> bool:
+    """Tell whether a mark of a report waits to be confirmed where it moved to."""
+    return bool(mark.get("staged")) and mark.get("after") != mark.get("before")
 
 
 def outcome_of(report: Json) -> Finding:
@@ -368,7 +374,7 @@ def _run(report: Json, *, is_this: bool) -> Run:
         report["inserted"],
         report["rejected"],
         seconds_text(report["seconds"]),
-        (moment_text(after) + (" staged" if mark.get("staged") else "")) if mark else "",
+        (moment_text(after) + (" staged" if is_one_staged(mark) else "")) if mark else "",
         moved_by,
         is_this,
     )
