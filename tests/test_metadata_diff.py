@@ -237,3 +237,17 @@ def test_every_connector_is_found_by_the_name_of_its_load_tables(name: str) -> N
 def test_a_connector_that_there_is_not_is_an_error() -> None:
     with pytest.raises(DeclarationError, match="Choose one of anythingllm, friday_pulse"):
         connector_named("salesforce")
+
+
+def test_a_stand_in_server_that_is_not_found_again_is_no_difference(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".wherescape").mkdir()
+    (tmp_path / ".wherescape" / "server.json").write_text("{", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("WSL_META_DSN", raising=False)
+    compared = CliRunner().invoke(commands, ["metadata", "diff", TABLE])
+    examined = CliRunner().invoke(commands, ["doctor", "--table", TABLE])
+    assert (compared.exit_code, examined.exit_code) == (2, 2)
+    says = "does not say where the stand-in server is (JSONDecodeError). Remove this file"
+    assert says in compared.output and says in examined.output and "All is well" not in examined.output

@@ -13,6 +13,7 @@ from wherescape.cli.environment import environment_option, find_variables, schem
 from wherescape.doctor.examination import examine
 from wherescape.doctor.findings import Finding, exit_status
 from wherescape.environment import PREFIX
+from wherescape.errors import WhereScapeError
 from wherescape.redaction import redact
 
 COLOURS = {"ok": "green", "warning": "yellow", "error": "red", "skipped": "bright_black"}
@@ -52,8 +53,8 @@ def doctor(
 
     try:
         variables = find_variables(ws_env, environment, table, schema)
-    except click.ClickException as error:
-        tell(Finding("variables", "error", error.message))
+    except (click.ClickException, WhereScapeError) as error:
+        tell(Finding("variables", "error", str(error)))
         variables = {name: value for name, value in os.environ.items() if name.upper().startswith(PREFIX)}
     load_table = table or variables.get("WSL_LOAD_TABLE", "")
     chosen = connector_named(connector) if connector else connector_of(load_table)

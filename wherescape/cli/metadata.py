@@ -2,6 +2,7 @@
 
 import runpy
 import sys
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -51,16 +52,11 @@ def diff(table: str, own: str | None, ws_env: Path | None, environment: str, sch
     """
     try:
         variables = find_variables(ws_env, environment, table, schema)
-    except click.ClickException as error:
-        raise Trouble(error.message) from error
-    wherescape = WhereScape(variables)
-    try:
-        declaration = _from_file(own) if own else _of_connector(wherescape)
-        found = _differences(wherescape, Environment(variables), declaration)
-    except WhereScapeError as error:
+        with closing(WhereScape(variables)) as wherescape:
+            declaration = _from_file(own) if own else _of_connector(wherescape)
+            found = _differences(wherescape, Environment(variables), declaration)
+    except (click.ClickException, WhereScapeError) as error:
         raise Trouble(str(error)) from error
-    finally:
-        wherescape.close()
     if not found:
         click.echo(f"{table}: declaration, RED and target agree on {len(declaration.all_columns)} columns.")
         return

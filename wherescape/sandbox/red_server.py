@@ -92,12 +92,19 @@ class RedServer:
             Whether there is one; if not, `start` makes one.
 
         Raises:
-            SandboxError: it was stopped since, and does not start.
+            SandboxError: it was stopped since, and does not start, or the note of where it is cannot be read.
         """
         if self._folder is None or not (self._folder / PLACE).is_file():
             return False
-        place = json.loads((self._folder / PLACE).read_text(encoding="utf-8"))
-        self._repository, self._warehouse = (Login(**login) for login in place["logins"])
+        file = self._folder / PLACE
+        try:
+            place = json.loads(file.read_text(encoding="utf-8"))
+            self._repository, self._warehouse = (Login(**login) for login in place["logins"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise SandboxError(
+                f"{file} does not say where the stand-in server is ({type(error).__name__}). Remove this file, and"
+                " wherescape run starts another server."
+            ) from error
         self._postgresql = PostgreSQL([self._repository, self._warehouse], keep=True)
         return self._postgresql.attach(Path(place["folder"]))
 
