@@ -36,10 +36,14 @@ def setup_env(table_name, schema="load", environment="dev1"):
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    for name, text in {"create_metadata": METADATA, "load_data": LOAD}.items():
-        (tmp_path / f"{name}.py").write_text(text, "utf-8")
+    write_scripts(tmp_path)
     yield tmp_path
     wherescape(tmp_path, "stop-server")
+
+
+def write_scripts(folder: Path) -> None:
+    for name, text in {"create_metadata": METADATA, "load_data": LOAD}.items():
+        (folder / f"{name}.py").write_text(text, "utf-8")
 
 
 def wherescape(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -88,7 +92,7 @@ def test_the_stand_in_server_stays_up_from_one_run_to_the_next(folder: Path) -> 
     assert not (folder / ".wherescape" / "server.json").exists()
 
 
-def test_a_server_that_was_stopped_comes_back_with_what_it_held(folder: Path) -> None:
+def test_a_server_that_was_stopped_comes_back_with_what_it_held_and_one_that_is_gone_is_replaced(folder: Path) -> None:
     run(folder, "create_metadata.py")
     red = RedServer(folder / ".wherescape", keep=True)
     assert red.attach()
@@ -100,12 +104,7 @@ def test_a_server_that_was_stopped_comes_back_with_what_it_held(folder: Path) ->
     assert found.read_parameter("KEPT") == "yes"
     assert "holds 1 row" in run(folder, "load_data.py").stdout
 
-
-def test_a_server_whose_folder_is_gone_is_replaced(folder: Path) -> None:
-    run(folder, "create_metadata.py")
-    red = RedServer(folder / ".wherescape", keep=True)
-    assert red.attach()
-    subprocess.run(red.stop_command(), shell=sys.platform != "win32", check=True)
+    subprocess.run(found.stop_command(), shell=sys.platform != "win32", check=True)
     assert "Starting a stand-in RED server" in run(folder, "create_metadata.py").stdout
 
 
@@ -163,13 +162,14 @@ def test_a_true_environment_is_taken_from_ws_env(clean_red: RedServer, folder: P
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="There is no pseudo-terminal.")
-def test_a_person_who_watches_sees_the_bar(folder: Path) -> None:
+def test_a_person_who_watches_sees_the_bar(red_folder: Path) -> None:
     import pty
 
-    run(folder, "create_metadata.py")
+    write_scripts(red_folder)
+    run(red_folder, "create_metadata.py")
     terminal, theirs = pty.openpty()
     command = [str(Path(sys.executable).with_name("wherescape")), "run", "load_data.py", "--table", TABLE]
-    done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=theirs, text=True)
+    done = subprocess.run(command, cwd=red_folder, stdout=subprocess.PIPE, stderr=theirs, text=True)
     os.close(theirs)
     seen = os.read(terminal, 100_000).decode()
     os.close(terminal)
