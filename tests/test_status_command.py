@@ -155,6 +155,17 @@ def test_problems_come_first(red: RedServer) -> None:
     assert "load_f_empty: the last run loaded no rows, the 3 before it did" in output
 
 
+def test_a_run_that_hangs_is_late(red: RedServer) -> None:
+    add_runs(red, LOAD_TABLE, 5, 5, 5, 5, every=timedelta(hours=1), ago=timedelta(hours=4))
+    red.query_repository(
+        "UPDATE red.ws_wrk_task_log SET wtl_run_status = 'R', wtl_completed = NULL, wtl_return_code = NULL"
+        " WHERE wtl_sequence = (SELECT MAX(wtl_sequence) FROM red.ws_wrk_task_log)"
+    )
+    output = run_status(red).output
+    assert states_of(output) == {LOAD_TABLE: "late"}
+    assert "it usually runs every 60 min, and last did 4 h ago, which is still running" in output
+
+
 def test_a_run_under_way_tells_how_far_it_is(red: RedServer) -> None:
     red.register_load_table(LOAD_TABLE)
     with closing(WhereScape(red.environment(LOAD_TABLE) | red.start_task(LOAD_TABLE))) as wherescape:

@@ -12,6 +12,7 @@ from wherescape.progress import age_text
 from wherescape.redaction import redact
 from wherescape.repository import Repository
 from wherescape.task_history import (
+    UNFINISHED,
     TaskRun,
     days_before,
     read_history,
@@ -83,18 +84,19 @@ class LoadStatus:
     def state(self) -> str:
         """One of STATES.
 
-        A table is `late` if its last run lies back more than two of its usual intervals and an hour; it has `no rows`
+        A table is `late` if its last run began more than two of its usual intervals and an hour ago, even if that one
+        has not ended; it has `no rows`
         if the last run loaded none, and all those before it some.
         """
         if self.last is None:
             return "no run"
         outcome = self.last.outcome
-        if outcome in ("running", "waiting", "held"):
-            return "running"
         if outcome == "failed":
             return "failed"
         if self._is_late:
             return "late"
+        if outcome in UNFINISHED:
+            return "running"
         if outcome in ("warnings", "unknown"):
             return outcome
         return "no rows" if self._is_empty_at_once else "loaded"
@@ -204,9 +206,9 @@ def remark_of(status: LoadStatus) -> str:
     if last is None or status.state == "loaded":
         return ""
     if status.state == "late":
-        return (
-            f"it usually runs every {age_text(status.usual_seconds)}, and last did {age_text(status.age_seconds)} ago"
-        )
+        still = f", which is still {last.outcome}" if last.outcome in UNFINISHED else ""
+        ago = f"last did {age_text(status.age_seconds)} ago{still}"
+        return f"it usually runs every {age_text(status.usual_seconds)}, and {ago}"
     if status.state == "no rows":
         return f"the last run loaded no rows, the {len(status.runs) - 1} before it did"
     message = redact(last.message.strip())

@@ -27,6 +27,8 @@ MESSAGE_LENGTH = 300
 COLUMNS = ("name", "sequence", "run_status", "started", "completed", "inserted", "rejected")
 OPTIONAL_COLUMNS = ("return_code", "return_msg")
 RUN_TABLES = (("ws_wrk_task_run", "wtr_"), ("ws_wrk_task_log", "wtl_"))
+UNFINISHED = ("running", "waiting", "held")
+"""Outcomes of runs that have not ended."""
 POSTGRESQL_NOW = "SELECT LOCALTIMESTAMP"
 
 # What a load of this library leaves in the audit log as its last word.
@@ -273,7 +275,7 @@ def _run_of_task_log(
     message: str | None,
 ) -> TaskRun:
     outcome = outcome_of(status or "", code, rejected or 0)
-    if outcome in ("running", "waiting", "held"):
+    if outcome in UNFINISHED:
         inserted = None
     return TaskRun(task, int(sequence), outcome, started, completed, inserted, rejected, message or "")
 
