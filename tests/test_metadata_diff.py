@@ -1,6 +1,7 @@
 """`wherescape metadata diff`: what a declaration, RED's columns and the table in the target disagree on."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -251,3 +252,10 @@ def test_a_stand_in_server_that_is_not_found_again_is_no_difference(
     assert (compared.exit_code, examined.exit_code) == (2, 2)
     says = "does not say where the stand-in server is (JSONDecodeError). Remove this file"
     assert says in compared.output and says in examined.output and "All is well" not in examined.output
+
+
+def test_columns_of_tables_of_one_name_are_not_mixed(server: RedServer) -> None:
+    server.query_warehouse("CREATE TABLE load.twice (a integer, b text); CREATE TABLE stage.twice (c date)")
+    with closing(WhereScape(server.environment(TABLE))) as wherescape:
+        columns = [wherescape.target.table_columns(schema, "TWICE") for schema in ("", "stage")]
+    assert [[column.name for column in found] for found in columns] == [["a", "b"], ["c"]]

@@ -136,7 +136,7 @@ class Database:
         """Return what the database's catalog says of a table's columns, in order; nothing if there is no such table.
 
         Arguments:
-            schema: in any case; empty for any.
+            schema: in any case; empty for any: of several tables the first one's columns are returned.
             table: its name without the schema, in any case.
 
         Raises:
@@ -146,7 +146,11 @@ class Database:
             where = ".".join(filter(None, (schema, table)))
             return [TableColumn(name, "") for name in self.column_names(where)]
         rows = self.query(dialects.COLUMNS_OF_TABLE, (schema, schema, table))
-        return [TableColumn(row[0], type_text(*row[2:]), row[1] == "YES") for row in rows]
+        return [
+            TableColumn(name, type_text(*of_type), may_be_null == "YES")
+            for table_schema, table_name, name, may_be_null, *of_type in rows
+            if (table_schema, table_name) == (rows[0][0], rows[0][1])
+        ]
 
     def facts(self) -> "Facts | None":
         """Return what the database tells about itself; None if nobody knows how to ask it.

@@ -34,7 +34,7 @@ def check_api(wherescape: WhereScape, connector: Connector) -> Iterator[Finding]
         try:
             api.check_login()
         except ApiError as error:
-            yield Finding(TOPIC, "error", str(error), mend_of(error))
+            yield Finding(TOPIC, "error", str(error), _mend_of(error))
             return
         moment = api.extraction.started
     yield Finding(TOPIC, "ok", f"{connector.title} answers, and accepts the login")
@@ -49,7 +49,7 @@ def check_api(wherescape: WhereScape, connector: Connector) -> Iterator[Finding]
         )
 
 
-def mend_of(error: ApiError) -> str:
+def _mend_of(error: ApiError) -> str:
     """Return what to do about an error of an API, by its cause."""
     if isinstance(error, ApiRefused):
         if 300 <= error.status_code < 400:
