@@ -235,6 +235,12 @@ def test_every_connector_is_found_by_the_name_of_its_load_tables(name: str) -> N
     assert found and found.name == name
 
 
+def test_of_two_connectors_the_first_in_the_name_counts() -> None:
+    found = connector_of("load_jira_gitlab_user")
+    assert found and found.name == "jira"
+    assert connector_of("load_country") is None
+
+
 def test_a_connector_that_there_is_not_is_an_error() -> None:
     with pytest.raises(DeclarationError, match="Choose one of anythingllm, friday_pulse"):
         connector_named("salesforce")

@@ -155,6 +155,15 @@ def test_problems_come_first(red: RedServer) -> None:
     assert "load_f_empty: the last run loaded no rows, the 3 before it did" in output
 
 
+def test_a_weekend_makes_no_table_late(red: RedServer) -> None:
+    add_runs(red, LOAD_TABLE, 5, 5, 5, 5, ago=timedelta(hours=70))
+    assert states_of(run_status(red).output) == {LOAD_TABLE: "late"}
+    red.query_repository(
+        "UPDATE red.ws_wrk_task_log SET wtl_started = wtl_started - interval '48 hours' WHERE wtl_sequence < 99"
+    )
+    assert states_of(run_status(red).output) == {LOAD_TABLE: "loaded"}
+
+
 def test_a_run_that_hangs_is_late(red: RedServer) -> None:
     add_runs(red, LOAD_TABLE, 5, 5, 5, 5, every=timedelta(hours=1), ago=timedelta(hours=4))
     red.query_repository(

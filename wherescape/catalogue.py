@@ -43,8 +43,12 @@ def connector_named(name: str) -> Connector:
 
 
 def connector_of(load_table: str) -> Connector | None:
-    """Return the connector that a load table is named after, as in `load_gitlab_commit`; None if it is none."""
-    return next((_CONNECTORS[name]() for name in CONNECTOR_NAMES if name in load_table.lower()), None)
+    """Return the connector that a load table is named after, as in `load_gitlab_commit`; None if it is none.
+
+    Of several names, as in `load_jira_gitlab_user`, it is the first.
+    """
+    found = [name for name in CONNECTOR_NAMES if name in load_table.lower()]
+    return _CONNECTORS[min(found, key=load_table.lower().index)]() if found else None
 
 
 # Imported when asked for: who loads from one API need not wait for the others.

@@ -84,9 +84,9 @@ class LoadStatus:
     def state(self) -> str:
         """One of STATES.
 
-        A table is `late` if its last run began more than two of its usual intervals and an hour ago, even if that one
-        has not ended; it has `no rows`
-        if the last run loaded none, and all those before it some.
+        A table is `late` if its last run began longer ago than two of its usual intervals, and than any of those that
+        it has had, such as a weekend, and an hour; even if that run has not ended. It has `no rows` if the last run
+        loaded none, and all those before it some.
         """
         if self.last is None:
             return "no run"
@@ -109,15 +109,17 @@ class LoadStatus:
     @property
     def usual_seconds(self) -> float | None:
         """The usual time between the beginnings of two runs; None if there are too few to tell."""
+        return median(self._intervals) if len(self.runs) > FEWEST_RUNS else None
+
+    @property
+    def _intervals(self) -> list[float]:
         moments = [run.started for run in self.runs]
-        if len(moments) <= FEWEST_RUNS:
-            return None
-        return median((later - earlier).total_seconds() for later, earlier in zip(moments, moments[1:], strict=False))
+        return [(later - earlier).total_seconds() for later, earlier in zip(moments, moments[1:], strict=False)]
 
     @property
     def _is_late(self) -> bool:
         usual, age = self.usual_seconds, self.age_seconds
-        return usual is not None and age is not None and age > 2 * usual + SPARE_SECONDS
+        return usual is not None and age is not None and age > max(2 * usual, *self._intervals) + SPARE_SECONDS
 
     @property
     def _is_empty_at_once(self) -> bool:
