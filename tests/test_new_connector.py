@@ -37,7 +37,7 @@ def connector(style: str) -> NewConnector:
         kind="item",
         path="items",
         paging=paging,
-        columns=propose_columns(PAGE),
+        columns=propose_columns(PAGE if since_format else [{"id": 1, "name": "x"}]),
         changed="updated" if since_format else "",
         since="updated_since" if since_format else "",
         since_format=since_format or "iso",
@@ -102,6 +102,11 @@ def test_a_page_proposes_columns() -> None:
     ]
 
 
+def test_a_field_that_is_called_like_a_column_of_every_load_table_gets_another_name() -> None:
+    [column] = propose_columns([{"dss_load_date": "2026-01-05"}])
+    assert column == ProposedColumn("dss_load_date_003", "dss_load_date", "date")
+
+
 @pytest.mark.parametrize(
     ("body", "headers", "records", "paging"),
     [
@@ -110,6 +115,11 @@ def test_a_page_proposes_columns() -> None:
         ({"data": {"items": PAGE}, "offset": 0, "limit": 2}, {}, "data.items", Offset("data.items")),
         ({"items": PAGE, "next_cursor": "x"}, {}, "items", Cursor("items", "next_cursor", sent_as="next_cursor")),
         ({"items": PAGE, "page": 1, "per_page": 2}, {}, "items", PageNumber("items")),
+        ({"items": PAGE, "page": 0}, {}, "items", PageNumber("items", first=0)),
+        ({"items": PAGE, "meta": {"current_page": 1, "per_page": 2}}, {}, "items", PageNumber("items")),
+        ({"items": PAGE, "next": "https://a.example/?page=2"}, {}, "items", PageNumber("items", size_as="")),
+        ({"items": PAGE, "_links": {"next": {"href": "/i?page=1"}}}, {}, "items", PageNumber("items", "page", 0, "")),
+        ({"items": PAGE, "next": "/i?limit=2&offset=2", "count": 9}, {}, "items", Offset("items", total="count")),
         ({"items": PAGE}, {}, "items", Whole("items")),
     ],
 )
