@@ -118,6 +118,23 @@ def test_a_list_without_records_proposes_nothing(tmp_path: Path) -> None:
     assert "items has no record to propose columns from" in done.output
 
 
+def test_a_list_that_goes_on_elsewhere_is_not_taken_for_whole(tmp_path: Path) -> None:
+    page = {"@odata.nextLink": "https://api.example.com/items?$skiptoken=x", "value": [{"id": 1}]}
+    with FunctionServer(lambda request: page) as api:
+        done = create(tmp_path, "--base-url", api.url, "--path", "items", "--header", "", "--yes")
+    assert done.exit_code == 1
+    assert "items names the address of a next page, so one answer is not the whole list." in done.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_field_without_a_name_is_no_column(tmp_path: Path) -> None:
+    with FunctionServer(lambda request: {"items": [{"id": 1, "": 2}]}) as api:
+        of_it = ["--base-url", api.url, "--path", "items", "--header", "", "--yes"]
+        done = create(tmp_path, *of_it)
+        assert "A field without a name fills no column; leave column_004 out." in done.output
+        assert create(tmp_path, *of_it, "--column", "-column_004").exit_code == 0
+
+
 def test_no_code_comes_from_an_api(tmp_path: Path) -> None:
     """A field may be called anything."""
     field = 'x") or exec("1'

@@ -298,5 +298,5 @@ def _total(response: ApiResponse, name: str, before: int | None) -> int | None:
 def _never_settled(path: str) -> ApiAnswerInvalid:
     return ApiAnswerInvalid(
         f"The list {path} changed each time that it was read, {MAX_READINGS} times. Run the load again at a quieter"
-        " time."
+        " time. If that does not help, the API may not know the parameters that page the list."
     )

@@ -15,7 +15,7 @@ from wherescape.api_response import ApiResponse
 from wherescape.api_source import checked_address
 from wherescape.cli.terminal import console_for_lines, show_columns
 from wherescape.column_types import DataType
-from wherescape.paging import Offset, PageNumber, Paging
+from wherescape.paging import Offset, PageNumber, Paging, Whole
 from wherescape.redaction import add_secret
 from wherescape.scaffold.connector import (
     PER_SECOND,
@@ -30,6 +30,7 @@ from wherescape.scaffold.connector import (
 from wherescape.scaffold.proposals import (
     ProposedColumn,
     find_records,
+    next_address,
     propose_changed,
     propose_columns,
     propose_key,
@@ -102,6 +103,11 @@ def new_connector(
     page = response.records(records)
     proposed_paging = propose_paging(response.body, response.headers, records)
     pages = paging_of(ask(paging, "Paging", code_of(proposed_paging)), proposed_paging, records)
+    if isinstance(pages, Whole) and next_address(response.body, records):
+        raise click.ClickException(
+            f"{path} names the address of a next page, so one answer is not the whole list. No paging here follows"
+            ' it: name the parameters that page the list with --paging, such as PageNumber(page_as="page").'
+        )
     columns = propose_columns(page)
     if not columns:
         raise click.ClickException(f"{path} has no record to propose columns from; ask when the API has one.")

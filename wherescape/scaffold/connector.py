@@ -78,10 +78,13 @@ class NewConnector:
         for text in (self.base_url, self.path, self.login.header, self.login.prefix, self.since, *of_paging):
             if not _is_plain(text):
                 raise DeclarationError(f"{text!r} holds {UNFIT}, which no code is made of.")
-        for source in sources:
-            if not _is_plain(source):
+        for column in self.columns:
+            if not column.source:
+                raise DeclarationError(f"A field without a name fills no column; leave {column.name} out.")
+            if not _is_plain(column.source):
                 raise DeclarationError(
-                    f"The field {source!r} holds {UNFIT}. Leave its column out, and add it to the declaration by hand."
+                    f"The field {column.source!r} holds {UNFIT}. Leave its column out, and add it to the declaration"
+                    " by hand."
                 )
         for field in filter(None, (self.key, self.changed)):
             if field not in sources:

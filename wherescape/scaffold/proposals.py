@@ -4,18 +4,20 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from wherescape.api_response import Json, Record
 from wherescape.column_types import DataType
 from wherescape.flat_records import flat_record
 from wherescape.helper_functions import create_column_names, infer_type
 from wherescape.paging import Cursor, Links, Offset, PageNumber, Paging, Whole
-from wherescape.tables import Mask
+from wherescape.tables import LOAD_DATE, RECORD_SOURCE, Mask
 
 KEYS = ("id", "uuid", "guid", "key", "code")
 CHANGED = re.compile(r"(updated|modified|changed|last_?edited)", re.IGNORECASE)
 MOMENT = re.compile(r"(_at|_on|at|date|time|timestamp|created|updated|modified|changed)$", re.IGNORECASE)
 CURSORS = ("next_cursor", "nextCursor", "next_page_token", "nextPageToken", "next_token", "cursor", "next", "after")
+NEXT = re.compile(r"(.*\.)?next(_?(link|url|page(_?url)?))?(\.(href|url|link))?", re.IGNORECASE)
 TOTALS = ("total", "total_count", "totalCount", "count")
 LAST_FLAGS = ("isLast", "is_last", "last")
 # From 2001 to 2065.
@@ -58,18 +60,35 @@ def propose_paging(body: Json, headers: Mapping[str, str], records: str) -> Pagi
     fields = dict(_fields(body, "", records))
     total = _first(fields, TOTALS)
     last_flag = _first(fields, LAST_FLAGS)
-    if token := _first(fields, CURSORS):
-        value = fields[token]
-        if value is None or (isinstance(value, (str, int)) and "://" not in str(value)):
-            return Cursor(records, token, sent_as=token.rpartition(".")[2], total=total)
-    for name in ("offset", "startAt", "start", "skip"):
-        if place := _first(fields, (name,)):
-            size_as = (_first(fields, ("limit", "maxResults", "size", "count")) or "limit").rpartition(".")[2]
-            return Offset(records, place.rpartition(".")[2], size_as, last_flag=last_flag, total=total)
-    if place := _first(fields, ("page", "page_number", "pageNumber", "current_page")):
-        size_as = (_first(fields, ("per_page", "page_size", "pageSize", "limit")) or "per_page").rpartition(".")[2]
-        return PageNumber(records, place.rpartition(".")[2], size_as=size_as, last_flag=last_flag, total=total)
+    if (token := _first(fields, CURSORS)) and not _is_address(fields[token]):
+        return Cursor(records, token, sent_as=_last(token), total=total)
+    asked = _query(next_address(body, records))
+    known = asked or fields
+    for name in ("offset", "startAt", "start", "skip", "$skip"):
+        if place := _first(known, (name,)):
+            size_as = _last(_first(known, ("limit", "maxResults", "size", "count", "$top")))
+            return Offset(
+                records, _last(place), size_as or ("" if asked else "limit"), last_flag=last_flag, total=total
+            )
+    for name in ("page", "page_number", "pageNumber", "current_page", "currentPage"):
+        if place := _first(known, (name,)):
+            size_as = _last(_first(known, ("per_page", "page_size", "pageSize", "limit", "size")))
+            return PageNumber(
+                records,
+                # An answer speaks of its current page, a request of the page.
+                "page" if _last(place).startswith("current") else _last(place),
+                first=0 if known[place] == ("1" if asked else 0) else 1,
+                size_as=size_as or ("" if asked else "per_page"),
+                last_flag=last_flag,
+                total=total,
+            )
     return Whole(records, total)
+
+
+def next_address(body: Json, records: str) -> str:
+    """Return the address that an answer names for its next page, as in `links.next`; empty if it has none."""
+    fields = dict(_fields(body, "", records)) if isinstance(body, dict) else {}
+    return next((value for place, value in fields.items() if NEXT.fullmatch(place) and _is_address(value)), "")
 
 
 def propose_columns(records: Sequence[Record]) -> list[ProposedColumn]:
@@ -83,7 +102,10 @@ def propose_columns(records: Sequence[Record]) -> list[ProposedColumn]:
             values.setdefault(source, []).append(value)
     # An object that is null in some records only is no column of its own.
     sources = [source for source in values if not any(other.startswith(f"{source}.") for other in values)]
-    names = create_column_names([re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", source) for source in sources])
+    # The names that every load table has come first, so that a field of such a name gets another.
+    taken = [RECORD_SOURCE.name, LOAD_DATE.name]
+    wanted = [re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", source) for source in sources]
+    names = create_column_names(taken + wanted)[len(taken) :]
     columns = []
     for name, source in zip(names, sources, strict=True):
         per_second = _per_second(source, values[source])
@@ -131,6 +153,18 @@ def _fields(value: Mapping[str, Any], path: str, records: str) -> Iterator[tuple
             yield from _fields(inner, f"{place}.", records)
         else:
             yield place, inner
+
+
+def _is_address(value: object) -> bool:
+    return isinstance(value, str) and ("://" in value or "?" in value)
+
+
+def _query(address: str) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
+
+
+def _last(place: str) -> str:
+    return place.rpartition(".")[2]
 
 
 def _first(fields: Mapping[str, Any], names: Sequence[str]) -> str:
