@@ -137,6 +137,20 @@ def test_a_declaration_of_ones_own_is_taken_from_its_file(run: Run, server: RedS
     assert "4 differences" in done.output
 
 
+def test_a_host_script_is_not_run_for_its_declaration(run: Run, server: RedServer, tmp_path: Path) -> None:
+    """It would load its table, and take over the exit status."""
+    script = tmp_path / "load_data.py"
+    script.write_text(
+        "from wherescape import Column, Table, WhereScape\n"
+        "COUNTRIES = Table('country', (Column('code', 'text'),), ('code',), 'by hand')\n"
+        "WhereScape().write_parameter('IT_HAS_RUN', 'yes')\n"
+    )
+    done = run(TABLE, "--declaration", f"{script}:COUNTRIES")
+    assert done.exit_code == 2
+    assert "Put its tables in a file of their own." in done.output
+    assert server.query_repository("SELECT 1 FROM red.dss_parameter WHERE dss_parameter_name = 'IT_HAS_RUN'") == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -19,7 +19,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from traceback import walk_tb
 from types import FrameType, ModuleType, TracebackType
@@ -27,7 +27,7 @@ from typing import Any, NoReturn, TextIO, cast
 from weakref import WeakKeyDictionary
 
 from wherescape.environment import Environment
-from wherescape.errors import WhereScapeError
+from wherescape.errors import DeclarationError, WhereScapeError
 from wherescape.logging import DetailHandler, LogFileHandler, Report, WhereScapeLogHandler, open_log_file, report
 from wherescape.redaction import add_secrets_of, redact
 
@@ -39,6 +39,7 @@ _PlainSystemExit = SystemExit
 
 _logger = logging.getLogger(__name__)
 _process: "_HostScriptProcess | None" = None
+_is_refused = False
 
 
 def take_over_if_started_by_red() -> None:
@@ -60,8 +61,16 @@ def take_over(workdir: Path | None) -> None:
 
     Arguments:
         workdir: RED's work folder, in which the log file is kept; None for no log file.
+
+    Raises:
+        DeclarationError: within `refused`.
     """
     global _process
+    if _is_refused:
+        raise DeclarationError(
+            "It makes a WhereScape, as a host script does, and nothing is loaded or registered here. Put its tables"
+            " in a file of their own."
+        )
     if _is_multiprocessing_child():
         return
     if _process is None:
@@ -69,6 +78,17 @@ def take_over(workdir: Path | None) -> None:
         _process = _HostScriptProcess(report)
     if workdir is not None:
         _process.log_to(workdir)
+
+
+@contextlib.contextmanager
+def refused() -> Iterator[None]:
+    """Let no code become a host script meanwhile: for a file that is run for its declarations alone."""
+    global _is_refused
+    _is_refused = True
+    try:
+        yield
+    finally:
+        _is_refused = False
 
 
 class ProcessTerminated(BaseException):

@@ -15,6 +15,7 @@ from wherescape.cli.environment import environment_option, find_variables, schem
 from wherescape.cli.terminal import console_for_tables
 from wherescape.environment import Environment
 from wherescape.errors import WhereScapeError
+from wherescape.host_script_process import refused
 from wherescape.metadata_diff import Difference, declared_columns, differences
 from wherescape.redaction import redact
 from wherescape.repository import Repository
@@ -93,7 +94,8 @@ def _from_file(own: str) -> Table:
         raise Trouble(f"--declaration {own} names no file and name. Write it like tables.py:COUNTRIES.")
     sys.path.insert(0, str(file.resolve().parent))
     try:
-        found = runpy.run_path(str(file)).get(name)
+        with refused():
+            found = runpy.run_path(str(file)).get(name)
     except Exception as error:
         raise Trouble(f"{file} cannot be run: {type(error).__name__}: {redact(str(error))}") from error
     finally:
