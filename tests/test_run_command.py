@@ -92,6 +92,36 @@ def test_the_stand_in_server_stays_up_from_one_run_to_the_next(folder: Path) -> 
     assert not (folder / ".wherescape" / "server.json").exists()
 
 
+def test_two_runs_at_once_share_one_server(folder: Path) -> None:
+    command = [str(Path(sys.executable).with_name("wherescape")), "run", "create_metadata.py", "--table", TABLE]
+    both = [subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    outputs = [one.communicate()[0] for one in both]
+    assert [one.returncode for one in both] == [0, 0], outputs
+    assert sum("Starting a stand-in RED server" in output for output in outputs) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--table", ""], "--table is empty"),
+        (["--table", TABLE, "--schema", "other"], "The stand-in server has its load tables in load"),
+    ],
+)
+def test_what_the_stand_in_server_does_not_have_is_told(folder: Path, arguments: list[str], message: str) -> None:
+    done = wherescape(folder, "run", "load_data.py", *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert not (folder / ".wherescape").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_told(folder: Path) -> None:
+    (folder / ".wherescape").write_text("in the way", "utf-8")
+    done = run(folder, "load_data.py")
+    assert done.returncode == 1
+    assert "for the stand-in server, cannot be used" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_server_that_was_stopped_comes_back_with_what_it_held_and_one_that_is_gone_is_replaced(folder: Path) -> None:
     run(folder, "create_metadata.py")
     red = RedServer(folder / ".wherescape", keep=True)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
+from portalocker import Lock, LockException
 from rich.console import Console
 
 from wherescape.cli.environment import (
@@ -32,6 +33,7 @@ MEANINGS = {
 }
 SAMPLE_ROWS = 5
 LOAD_SCHEMA = "load"
+SECONDS_TO_START = 60
 
 
 @click.command()
@@ -62,6 +64,8 @@ def run(
     What RED's connection tells a script is taken from the variables WSL_SRCCFG_APIKEY, WSL_SRCCFG_USER and so on. The
     folder you stand in is on Python's path. The exit status is 0 for 1 and -1, otherwise 1.
     """
+    if not table.strip():
+        raise click.UsageError("--table is empty: name the load table that the script is attached to.")
     if ws_env is None and schema != LOAD_SCHEMA:
         raise click.UsageError(f"The stand-in server has its load tables in {LOAD_SCHEMA}; --schema is for --ws-env.")
     console = console_for_lines()
@@ -104,10 +108,28 @@ def stop_server() -> None:
 @contextmanager
 def _stand_in(console: Console) -> Iterator[RedServer]:
     red = RedServer(SERVER, keep=True)
-    if not red.attach():
-        console.print("Starting a stand-in RED server, which stays up: wherescape stop-server stops it.")
-        red.start()
+    with _alone():
+        if not red.attach():
+            console.print("Starting a stand-in RED server, which stays up: wherescape stop-server stops it.")
+            red.start()
     yield red
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Wait for another process that starts a server for this folder, so that there is one and not two."""
+    try:
+        SERVER.mkdir(exist_ok=True)
+        lock = Lock(SERVER / "lock", timeout=SECONDS_TO_START)
+        lock.acquire()
+    except (OSError, LockException) as error:
+        raise click.ClickException(
+            f"{SERVER.absolute()}, for the stand-in server, cannot be used: {error}."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _empty(variables: dict[str, str]) -> None:
