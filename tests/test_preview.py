@@ -124,3 +124,9 @@ def test_a_module_that_cannot_be_imported_is_no_missing_connector(
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(ModuleNotFoundError, match="a_package_that_is_not_there"):
         find_loader("broken", tmp_path)
+
+
+def test_fewer_rows_than_one_are_refused() -> None:
+    done = show("gitlab", "--rows", "-1")
+    assert done.exit_code == 2
+    assert "Invalid value for '--rows'" in done.output
