@@ -205,3 +205,10 @@ def test_a_person_who_watches_sees_the_bar(red_folder: Path) -> None:
     os.close(terminal)
     assert "status   1" in done.stdout, seen
     assert TABLE in seen
+
+
+def test_a_ws_env_that_leaves_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "ws_env.py").write_text("import sys\nsys.exit(0)\n", "utf-8")
+    done = wherescape(tmp_path, "status", "--ws-env", "ws_env.py")
+    assert done.returncode == 1
+    assert "ws_env.py cannot be run: SystemExit" in done.stderr

@@ -82,7 +82,7 @@ def source_variables(url: str) -> dict[str, str]:
 def _from_file(ws_env: Path, environment: str, table: str, schema: str) -> dict[str, str]:
     try:
         module = runpy.run_path(str(ws_env))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise click.ClickException(
             f"{ws_env} cannot be run: {type(error).__name__}: {redact(str(error))}. Correct it."
         ) from error
@@ -99,7 +99,7 @@ def _from_file(ws_env: Path, environment: str, table: str, schema: str) -> dict[
     try:
         setup_env(table, schema=schema, environment=environment)
         return {name: value for name, value in os.environ.items() if name.upper().startswith(PREFIX)}
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise click.ClickException(
             f"setup_env of {ws_env} fails for the environment {environment!r}:"
             f" {type(error).__name__}: {redact(str(error))}. Correct the file."

@@ -96,7 +96,7 @@ def _from_file(own: str) -> Table:
     try:
         with refused():
             found = runpy.run_path(str(file)).get(name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise Trouble(f"{file} cannot be run: {type(error).__name__}: {redact(str(error))}") from error
     finally:
         sys.path.pop(0)
