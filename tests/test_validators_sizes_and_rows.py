@@ -190,6 +190,18 @@ def test_a_row_of_the_future_and_an_empty_table_are_warnings(
     assert "ds_empty,dss_create_time,," in lines(result, AGE_HEADER)
 
 
+def test_moments_without_end_are_warnings(
+    red: RedServer, wherescape: WhereScape, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name, moment in {"ds_never": "infinity", "ds_always": "-infinity"}.items():
+        red.register_warehouse_table(DATA_STORES, name, [("dss_update_time", "timestamp", "")])
+        red.query_warehouse(f"CREATE TABLE star.{name} AS SELECT timestamp '{moment}' AS dss_update_time")
+    check_freshness(wherescape=wherescape)
+    always, never = warnings_of(caplog)
+    assert "ds_always" in always and "old (-infinity), more than max_age" in always
+    assert "ds_never" in never and "in the future (infinity)" in never
+
+
 def test_a_date_is_as_old_as_its_midnight(red: RedServer, in_tokyo: None, wherescape: WhereScape) -> None:
     red.register_warehouse_table(DATA_STORES, "ds_day", [("dss_update_time", "date", "")])
     red.query_warehouse("CREATE TABLE star.ds_day AS SELECT current_date - 10 AS dss_update_time")

@@ -1,5 +1,6 @@
 """The age of the newest row of facts, dimensions, data stores and EDW tables."""
 
+import math
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from wherescape.wherescape import WhereScape
 
 # Clocks that differ are no rows of the future.
 FUTURE = timedelta(minutes=5)
+ENDLESS = timedelta(days=999_999_999)
 
 CHECK = Check(
     name="freshness_check",
@@ -70,8 +72,7 @@ def check_freshness(
 
     def measure(warehouse: Warehouse, table: WarehouseTable, before: Before) -> Iterator[Finding]:
         column = _time_columns(table, columns)[0]
-        newest, seconds = _newest(warehouse, table, column, column.name.lower() in in_utc)
-        age = None if seconds is None else timedelta(seconds=float(seconds))
+        newest, age = _newest(warehouse, table, column, column.name.lower() in in_utc)
         yield _judge(column.name, newest, age, before, max_age)
 
     return run_check(
@@ -93,13 +94,18 @@ def _time_columns(table: WarehouseTable, names: Sequence[str]) -> list[Warehouse
 
 def _newest(
     warehouse: Warehouse, table: WarehouseTable, column: WarehouseColumn, is_utc: bool
-) -> tuple[str | None, float | None]:
+) -> tuple[str | None, timedelta | None]:
     query = warehouse.dialect.newest_row
     if query is None:
         raise DeclarationError("Ages of rows are known to be right on PostgreSQL and SQL Server only.")
     name = warehouse.column(table, column.name)
     newest, seconds = warehouse.query(query(warehouse.table(table), name, column.data_type, is_utc))[0]
-    return newest, seconds
+    if seconds is None:
+        return None, None
+    if math.isinf(seconds):
+        # PostgreSQL has moments of these names.
+        return ("-infinity", ENDLESS) if seconds > 0 else ("infinity", -ENDLESS)
+    return newest, timedelta(seconds=float(seconds))
 
 
 def _judge(column: str, newest: str | None, age: timedelta | None, before: Before, max_age: timedelta) -> Finding:
