@@ -91,6 +91,11 @@ def test_a_name_that_python_does_not_take_is_refused(name: str) -> None:
         NewConnector(name, "https://a.example", Login(), "item", "items", Whole(), propose_columns(PAGE))
 
 
+def test_a_name_that_would_hide_a_module_of_python_is_refused() -> None:
+    with pytest.raises(DeclarationError, match="A package json would hide Python's own"):
+        NewConnector("json", "https://a.example", Login(), "item", "items", Whole(), propose_columns(PAGE))
+
+
 def test_a_page_proposes_columns() -> None:
     assert propose_columns(PAGE) == [
         ProposedColumn("id", "id", "bigint"),

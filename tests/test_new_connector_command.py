@@ -68,6 +68,29 @@ def test_it_goes_into_a_package(api: ExampleApi, tmp_path: Path) -> None:
     script = (tmp_path / "host_scripts" / "acme_load_data.py").read_text("utf-8")
     assert script.startswith("from ours.sources.acme.acme_load_data import acme_load_data\n")
     assert (tmp_path / "ours" / "sources" / "acme" / "acme_tables.py").is_file()
+    assert (tmp_path / "ours" / "__init__.py").is_file()
+    assert (tmp_path / "ours" / "sources" / "__init__.py").is_file()
+
+
+def test_a_package_that_is_there_stays_as_it_is(api: ExampleApi, tmp_path: Path) -> None:
+    (tmp_path / "ours").mkdir()
+    assert create(tmp_path, *of(api), "--package", "ours", "--yes").exit_code == 0
+    assert not (tmp_path / "ours" / "__init__.py").exists()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        ["--base-url", "http://ann:a-secret@127.0.0.1", "--path", "items"],
+        ["--base-url", "http://127.0.0.1", "--path", f"items?key={APIKEY}"],
+    ],
+)
+def test_no_secret_in_an_address_gets_into_code(tmp_path: Path, address: list[str]) -> None:
+    done = create(tmp_path, *address, "--header", "", "--yes")
+    assert done.exit_code == 1
+    assert "The address holds a password or the API key" in done.output
+    assert "a-secret" not in done.output and APIKEY not in done.output
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
+from urllib.parse import urlsplit
 
 import click
 from rich.console import Console
@@ -97,6 +98,11 @@ def new_connector(
         )
     login = Login(header, prefix or "") if header else Login()
     path = ask(path, "Path of the list", needed="--path").strip("/")
+    if "@" in urlsplit(base_url).netloc or (_key() and _key() in f"{base_url}/{path}"):
+        raise click.ClickException(
+            "The address holds a password or the API key, which would be written into the code. Leave it out, and say"
+            " with --header how the API is told the key."
+        )
 
     response = _first_answer(base_url, login, path)
     records = ask(records, "Field with the records, empty if the answer is the list", find_records(response.body))

@@ -86,6 +86,8 @@ class NewConnector:
                     f"The field {column.source!r} holds {UNFIT}. Leave its column out, and add it to the declaration"
                     " by hand."
                 )
+        if self.module.partition(".")[0] in sys.stdlib_module_names:
+            raise DeclarationError(f"A package {self.module} would hide Python's own; choose another name.")
         for field in filter(None, (self.key, self.changed)):
             if field not in sources:
                 raise DeclarationError(f"{field!r} is no field of the columns; there are {', '.join(sources)}.")
@@ -277,8 +279,18 @@ def write_files(folder: Path, files: dict[Path, str]) -> None:
         raise DeclarationError(f"{folder / existing[0]} exists already; choose another name, or remove it first.")
     for place, text in files.items():
         target = folder / place
+        if place.name == "__init__.py":
+            _make_packages(folder, place.parent.parent)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
+
+
+def _make_packages(folder: Path, place: Path) -> None:
+    """Make the folders of packages that are not there yet; one that is there stays the package that it is."""
+    for package in reversed([place, *place.parents][:-1]):
+        if not (folder / package).is_dir():
+            (folder / package).mkdir(parents=True)
+            (folder / package / "__init__.py").touch()
 
 
 def code_of(paging: Paging) -> str:
