@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 
 from tests.gitlab_repository import make_repository
 from wherescape.cli.main import commands
+from wherescape.errors import DeclarationError
 from wherescape.preview import find_loader
 from wherescape.sandbox import RedServer
 from wherescape.sandbox.gitlab_server import GitLabServer
@@ -122,7 +123,7 @@ def test_a_module_that_cannot_be_imported_is_no_missing_connector(
     (tmp_path / "broken" / "__init__.py").write_text("", "utf-8")
     (tmp_path / "broken" / "broken_load_data.py").write_text("import a_package_that_is_not_there\n", "utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
-    with pytest.raises(ModuleNotFoundError, match="a_package_that_is_not_there"):
+    with pytest.raises(DeclarationError, match=r"broken_load_data cannot be imported.* 'a_package_that_is_not_there'"):
         find_loader("broken", tmp_path)
 
 
@@ -130,3 +131,17 @@ def test_fewer_rows_than_one_are_refused() -> None:
     done = show("gitlab", "--rows", "-1")
     assert done.exit_code == 2
     assert "Invalid value for '--rows'" in done.output
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("import nowhere_at_all", "ModuleNotFoundError: No module named 'nowhere_at_all'. Correct it"),
+        ("def (:", "SyntaxError: invalid syntax (shops_load_data.py, line 1)"),
+    ],
+)
+def test_a_connector_that_cannot_be_imported_is_told(shops: Path, code: str, message: str) -> None:
+    (shops / "ours" / "shops" / "shops_load_data.py").write_text(code, "utf-8")
+    done = show(str(shops / "ours" / "shops"))
+    assert done.exit_code == 1
+    assert f"ours.shops.shops_load_data cannot be imported: {message}" in done.output

@@ -75,7 +75,7 @@ def find_loader(name: str, folder: Path) -> Loader:
         folder: is put on Python's path.
 
     Raises:
-        DeclarationError: there is none, or it has no load function.
+        DeclarationError: there is none, it has no load function, or it cannot be imported.
     """
     path = Path(name)
     if path.is_dir() and (path / "__init__.py").is_file():
@@ -225,4 +225,13 @@ def _imported(name: str) -> ModuleType | None:
         # What the module itself lacks is another matter.
         if error.name and (name == error.name or name.startswith(f"{error.name}.")):
             return None
-        raise
+        raise _not_importable(name, error) from error
+    except (ImportError, SyntaxError) as error:
+        raise _not_importable(name, error) from error
+
+
+def _not_importable(name: str, error: Exception) -> DeclarationError:
+    return DeclarationError(
+        f"{name} cannot be imported: {type(error).__name__}: {error}. Correct it, or stand in the folder that its"
+        " packages are in."
+    )
