@@ -98,3 +98,18 @@ def test_no_connector_leaves_a_test_out_without_a_reason() -> None:
             assert all(len(reason.split()) >= 5 for reason in each.not_tested.values()), each
             own = {name for base in each.__mro__ if base is not ConnectorContract for name in vars(base)}
             assert own & inherited == set(), f"{each.__name__} replaces inherited tests"
+
+
+def test_a_script_finds_a_connector_in_a_package_without_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "spaces" / "lamps").mkdir(parents=True)
+    (tmp_path / "spaces" / "lamps" / "lamps_load_data.py").write_text("def load(): pass\n", "utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    module = importlib.import_module("spaces.lamps.lamps_load_data")
+
+    class Lamps(AcmeContract):
+        load_data = staticmethod(module.load)
+
+    script = Lamps()._script(tmp_path).read_text("utf-8")
+    assert f"sys.path.insert(0, {str(tmp_path.resolve())!r})" in script

@@ -458,8 +458,9 @@ class ConnectorContract(ABC, Generic[Server]):
     def _script(self, folder: Path) -> Path:
         """Write a host script that tells its process id before it loads, from where this process has the connector."""
         function = type(self).load_data
-        package = Path(sys.modules[function.__module__.partition(".")[0]].__file__ or "").resolve()
-        place = package.parent.parent if package.name == "__init__.py" else package.parent
+        module = sys.modules[function.__module__.partition(".")[0]]
+        # A package of namespaces has a path and no file.
+        place = Path(next(iter(getattr(module, "__path__", [module.__file__])))).resolve().parent
         script = folder / "load.py"
         script.write_text(
             "import os, pathlib, sys\n"
