@@ -92,6 +92,7 @@ def test_a_folder_that_cannot_be_served_is_named(tmp_path: Path, make: Callable[
     done = run_demo("--repository", str(make(tmp_path / "repository")), cwd=tmp_path)
     assert done.returncode == 1
     assert message in done.stderr
+    assert "name another with --repository" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -190,7 +190,12 @@ def _show_failure(console: Console, failed: Step) -> None:
 
 def _clone(repository: Path, target: Path) -> Path:
     """Make a copy that new commits can be pushed to; it shares the original's objects."""
-    top = _git("-C", str(repository), "rev-parse", "--absolute-git-dir")
+    try:
+        top = _git("-C", str(repository), "rev-parse", "--absolute-git-dir")
+    except SandboxError as error:
+        raise SandboxError(
+            f"{repository.resolve()} cannot be served: {error}; name another with --repository."
+        ) from None
     _git("clone", "--quiet", "--mirror", "--shared", top, str(target))
     try:
         _git("-C", str(target), "rev-parse", "--verify", "HEAD")
@@ -235,5 +240,5 @@ def _git(*arguments: str) -> str:
     except FileNotFoundError as error:
         raise SandboxError("The demonstration needs git on the PATH.") from error
     if done.returncode:
-        raise SandboxError(f"git {arguments[0]} failed: {done.stderr.strip()}")
+        raise SandboxError(f"git {' '.join(arguments)} failed: {done.stderr.strip()}")
     return done.stdout.strip()
