@@ -2,10 +2,11 @@
 
 import io
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
@@ -15,6 +16,7 @@ from wherescape.tables import Column
 WIDTH_OF_A_FILE = 200
 LONGEST_VALUE = 24
 BESIDE_EACH_OTHER = 6
+GAP = 3
 
 
 def console_for_tables() -> Console:
@@ -46,21 +48,33 @@ def show_rows(console: Console, title: str, names: Sequence[str], rows: Sequence
         names: of the columns.
         rows: their values; long ones are shown cut.
     """
-    for start in range(0, len(names), BESIDE_EACH_OTHER):
-        part = slice(start, start + BESIDE_EACH_OTHER)
-        table = Table(title=title if start == 0 else None, title_justify="left", box=box.SIMPLE_HEAD)
+    cells = [[_shown(value) for value in row] for row in rows]
+    widths = [max(map(cell_len, [name, *column])) for name, *column in zip(names, *cells, strict=True)]
+    for part in _parts(widths, console.width):
+        table = Table(title=title if part.start == 0 else None, title_justify="left", box=box.SIMPLE_HEAD)
         for name in names[part]:
             table.add_column(name, no_wrap=True)
-        for row in rows:
-            table.add_row(*(_shown(value) for value in row[part]))
+        for row in cells:
+            table.add_row(*row[part])
         console.print(table)
+
+
+def _parts(widths: Sequence[int], room: int) -> Iterator[slice]:
+    """Divide columns into those that stand beside each other; one that is too wide for the room stands alone."""
+    start, used = 0, 0
+    for at, width in enumerate(widths):
+        if at > start and (at - start == BESIDE_EACH_OTHER or used + width + GAP >= room):
+            yield slice(start, at)
+            start, used = at, 0
+        used += width + GAP
+    yield slice(start, len(widths))
 
 
 def show_columns(console: Console, columns: Iterable[Column | ProposedColumn], title: str | None = None) -> None:
     """Print columns of a declaration, or such as are proposed for one."""
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for heading in ("column", "type", "field", "mask"):
-        table.add_column(heading, no_wrap=True)
+        table.add_column(heading, overflow="fold", no_wrap=heading in ("type", "mask"))
     for column in columns:
         table.add_row(column.name, column.data_type, column.source, column.mask or "-")
     console.print(table)
