@@ -104,6 +104,7 @@ def test_no_secret_in_an_address_gets_into_code(tmp_path: Path, address: list[st
         (["--column", "name"], "'name' is no change of a column; write name=type"),
         (["--column", "price=numeric:hash"], "is masked and has the type 'numeric'; use 'text'"),
         (["--key", "number"], "'number' is no field of the columns"),
+        (["--changed", "name"], "'name' does not tell when a record changed: its column is text."),
         (["--records", "stock"], "answered 200, but with no list of records"),
         (["--path", "nothing"], "404"),
     ],
@@ -202,3 +203,16 @@ def test_the_name_of_a_paging_takes_what_was_proposed_of_it() -> None:
     assert paging_of("PageNumber", proposal, "new") == PageNumber("new")
     with pytest.raises(DeclarationError, match="no paging"):
         paging_of("cursor", proposal, "new")
+
+
+def test_with_yes_the_key_is_not_asked_for(api: ExampleApi, tmp_path: Path) -> None:
+    done = create(tmp_path, *of(api), "--yes", env={"WSL_SRCCFG_APIKEY": ""})
+    assert done.exit_code == 2
+    assert "so the variable WSL_SRCCFG_APIKEY is needed" in done.output
+
+
+def test_a_folder_that_cannot_be_written_is_told(api: ExampleApi, tmp_path: Path) -> None:
+    (tmp_path / "tests").write_text("in the way", "utf-8")
+    done = create(tmp_path, *of(api), "--yes")
+    assert done.exit_code == 1
+    assert "cannot be written" in done.output and "Choose another with --folder." in done.output

@@ -104,7 +104,7 @@ def new_connector(
             " with --header how the API is told the key."
         )
 
-    response = _first_answer(base_url, login, path)
+    response = _first_answer(base_url, login, path, ask)
     records = ask(records, "Field with the records, empty if the answer is the list", find_records(response.body))
     page = response.records(records)
     proposed_paging = propose_paging(response.body, response.headers, records)
@@ -169,6 +169,12 @@ class _Questions:
             raise click.UsageError(f"With --yes nothing is asked, so {needed} is needed.")
         return proposal
 
+    def for_key(self) -> str:
+        """Return the API key, as a person types it unseen."""
+        if self._takes_proposals:
+            raise click.UsageError(f"With --yes nothing is asked, so the variable {KEY_VARIABLE} is needed.")
+        return str(click.prompt("API key, not shown and not kept", hide_input=True)).strip()
+
 
 def _key() -> str:
     return os.environ.get(KEY_VARIABLE, "").strip()
@@ -178,10 +184,10 @@ def _with_blank(prefix: str) -> str:
     return f"{prefix} " if prefix[-1:].isalnum() else prefix
 
 
-def _first_answer(base_url: str, login: Login, path: str) -> ApiResponse:
+def _first_answer(base_url: str, login: Login, path: str, ask: _Questions) -> ApiResponse:
     headers = {}
     if login.header:
-        key = _key() or str(click.prompt("API key, not shown and not kept", hide_input=True)).strip()
+        key = _key() or ask.for_key()
         add_secret(key)
         headers[login.header] = login.prefix + key
     with ApiClient(base_url, headers, credential=f"the API key ({KEY_VARIABLE})", max_retries=2) as client:

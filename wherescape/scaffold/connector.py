@@ -91,6 +91,10 @@ class NewConnector:
         for field in filter(None, (self.key, self.changed)):
             if field not in sources:
                 raise DeclarationError(f"{field!r} is no field of the columns; there are {', '.join(sources)}.")
+        if self.changed_column and self.changed_column.data_type not in ("timestamp", "date"):
+            raise DeclarationError(
+                f"{self.changed!r} does not tell when a record changed: its column is {self.changed_column.data_type}."
+            )
         if self.since_format not in SINCE_FORMATS:
             raise DeclarationError(f"{self.since_format!r} is no format; choose one of {', '.join(SINCE_FORMATS)}.")
 
@@ -273,16 +277,19 @@ def write_files(folder: Path, files: dict[Path, str]) -> None:
     """Write files below a folder.
 
     Raises:
-        DeclarationError: one of them exists; none was written.
+        DeclarationError: one of them exists, and none was written; or the folder cannot be written.
     """
     if existing := [str(place) for place in files if (folder / place).exists()]:
         raise DeclarationError(f"{folder / existing[0]} exists already; choose another name, or remove it first.")
-    for place, text in files.items():
-        target = folder / place
-        if place.name == "__init__.py":
-            _make_packages(folder, place.parent.parent)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text, encoding="utf-8")
+    try:
+        for place, text in files.items():
+            target = folder / place
+            if place.name == "__init__.py":
+                _make_packages(folder, place.parent.parent)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise DeclarationError(f"{folder} cannot be written: {error}. Choose another with --folder.") from error
 
 
 def _make_packages(folder: Path, place: Path) -> None:
