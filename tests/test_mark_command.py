@@ -155,3 +155,10 @@ def test_a_setup_env_that_fails_is_a_message(tmp_path: Path) -> None:
     done = CliRunner().invoke(commands, ["mark", "load_gitlab_commit", "--ws-env", str(ws_env)])
     assert done.exit_code == 1
     assert "setup_env of" in done.output and "KeyError: 'DSN'" in done.output and "Traceback" not in done.output
+
+
+def test_a_mark_of_no_table_is_not_set_in_silence(run: Run) -> None:
+    """As a script asks whose variable is empty."""
+    done = run("", "none")
+    assert done.exit_code == 2
+    assert "The name of the table is empty" in done.output

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from wherescape.cli.main import commands
-from wherescape.cli.rows import show_rows
+from wherescape.cli.terminal import show_rows
 from wherescape.testing import FunctionServer
 
 NAMES = ["id", "name", "updated_at", "dss_record_source", "dss_load_date", "n", "last"]

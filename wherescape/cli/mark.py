@@ -34,6 +34,8 @@ def mark(table: str, value: str, ws_env: Path | None, environment: str, schema: 
     are shown. VALUE is a moment with its offset from UTC (2026-01-05T10:05Z), none for a full load, or a date: the
     beginning of that day, wherever on earth it begins first.
     """
+    if value and not table:
+        raise click.UsageError(f"The name of the table is empty; of which is the mark to be {value}?")
     variables = find_variables(ws_env, environment, table, schema)
     wherescape = WhereScape(variables)
     try:
