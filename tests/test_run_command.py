@@ -191,6 +191,31 @@ def test_a_true_environment_is_taken_from_ws_env(clean_red: RedServer, folder: P
     assert not (folder / ".wherescape").exists()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="There is no signal of a keyboard to send.")
+def test_a_run_that_is_interrupted_has_failed(folder: Path) -> None:
+    import signal
+
+    begun = folder / "begun"
+    os.mkfifo(begun)
+    (folder / "waits.py").write_text(f"import time\nopen({str(begun)!r}, 'w').close()\ntime.sleep(600)\n", "utf-8")
+    # Who runs the tests in the background may have it ignored.
+    heeding = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    program = f"{heeding}; from wherescape.cli import main; main()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, "run", "waits.py", "--table", TABLE],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    begun.read_text()
+    process.send_signal(signal.SIGINT)
+    output = process.communicate()[0]
+    assert process.returncode == 1
+    assert "Aborted!" in output
+    assert "1 load table: 1 failed." in wherescape(folder, "status").stdout
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="There is no pseudo-terminal.")
 def test_a_person_who_watches_sees_the_bar(red_folder: Path) -> None:
     import pty

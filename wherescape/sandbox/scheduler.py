@@ -144,7 +144,12 @@ def run_host_script(
     variables = red.environment(table, schema, source_config=source_config, **task.variables()) | dict(environment)
     # RED gives a task's work files this name; the script's own name is for who reads a traceback.
     work_file = red.workdir / f"wsl{task.sequence}j{task.job_key}t{task.task_key}_{script.name}"
-    result = _run(work_file, text, variables, execution)
+    try:
+        result = _run(work_file, text, variables, execution)
+    except KeyboardInterrupt:
+        if not interactive:
+            _end_task(red, task, -3, "Interrupted.", [], [])
+        raise
     if not interactive:
         _end_task(red, task, result.status, result.message, result.audit, result.detail)
     return replace(result, task=task.name or table or script.stem, **_read_counters(red, task))

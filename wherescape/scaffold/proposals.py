@@ -19,6 +19,7 @@ MOMENT = re.compile(r"(_at|_on|at|date|time|timestamp|created|updated|modified|c
 CURSORS = ("next_cursor", "nextCursor", "next_page_token", "nextPageToken", "next_token", "cursor", "next", "after")
 NEXT = re.compile(r"(.*\.)?next(_?(link|url|page(_?url)?))?(\.(href|url|link))?", re.IGNORECASE)
 TOTALS = ("total", "total_count", "totalCount", "count")
+MORE_FLAGS = ("has_more", "hasMore", "more")
 LAST_FLAGS = ("isLast", "is_last", "last")
 # From 2001 to 2065.
 SECONDS = range(1_000_000_000, 3_000_000_000)
@@ -61,7 +62,8 @@ def propose_paging(body: Json, headers: Mapping[str, str], records: str) -> Pagi
     total = _first(fields, TOTALS)
     last_flag = _first(fields, LAST_FLAGS)
     if (token := _first(fields, CURSORS)) and not _is_address(fields[token]):
-        return Cursor(records, token, sent_as=_last(token), total=total)
+        more_flag = _first(fields, MORE_FLAGS)
+        return Cursor(records, token, sent_as=_asked_by(token), more_flag=more_flag, last_flag=last_flag, total=total)
     asked = _query(next_address(body, records))
     known = asked or fields
     for name in ("offset", "startAt", "start", "skip", "$skip"):
@@ -83,6 +85,13 @@ def propose_paging(body: Json, headers: Mapping[str, str], records: str) -> Pagi
                 total=total,
             )
     return Whole(records, total)
+
+
+def _asked_by(token: str) -> str:
+    """Return the parameter that a token is most often sent in: an answer's `next_page_token` as `page_token`."""
+    name = _last(token)
+    bare = re.sub(r"^next_?(?=.)", "", name)
+    return bare[0].lower() + bare[1:]
 
 
 def next_address(body: Json, records: str) -> str:
