@@ -111,7 +111,9 @@ JOBS: Mapping[str, Sequence[Task]] = {
 @contextmanager
 def anythingllm(red: RedServer, folder: Path) -> Iterator[dict[str, str]]:
     with AnythingLlmServer() as server:
-        embed = server.add_embed(server.add_workspace())
+        workspace = server.add_workspace()
+        server.add_chat(workspace)
+        embed = server.add_embed(workspace)
         server.add_embed_chat(embed)
         server.add_embed_chat(embed)
         yield {"url": server.url, "apikey": server.apikey}
@@ -148,7 +150,6 @@ def hubspot(red: RedServer, folder: Path) -> Iterator[dict[str, str]]:
         red.register_load_table("load_company", truncate=False)
         red.query_warehouse(f"CREATE TABLE load.load_company AS SELECT {company} AS id, 'New name' AS name")
         yield {"url": server.url}
-        assert portal.records["companies"][company].properties["name"] == "New name"
 
 
 @contextmanager
