@@ -8,7 +8,7 @@ demo: set-up  ## Load this repository's own history into an embedded warehouse
 	.venv/bin/wherescape demo
 
 test: set-up  ## Run the tests
-	.venv/bin/pytest --numprocesses 2 --dist worksteal
+	.venv/bin/pytest --numprocesses 3 --dist worksteal
 
 check: set-up  ## Run the linter, the formatter's check and the type checker
 	.venv/bin/ruff check
