@@ -98,6 +98,7 @@ def executed(tutorial: str, terminals: Terminals) -> str:
 def shape(text: str) -> list[str]:
     """The text without what differs from one run to the next: seconds, moments, and paths of this machine."""
     text = re.sub(r"\d+\.\d+ ?s\b", "0.1 s", text)
+    text = re.sub(r"\d+ (s|min) ago", "1 s ago", text)
     text = re.sub(r"\S*psql '[^']*'", "psql '...'", text)
     # The example's own moments are those of two days.
     text = re.sub(r"20(?!26-01-0[56])\d\d-\d\d-\d\d[T ][\d:.]+[Z…]?", "NOW", text)
