@@ -101,6 +101,25 @@ def test_a_connector_is_found_by_name_and_by_path(
     assert clean_red.query_warehouse("SELECT 1 FROM pg_tables WHERE tablename = 'no_preview'") == []
 
 
+def test_what_a_connector_writes_itself_is_rolled_back_and_no_error_of_its_own_is_caught(
+    shops: Path, clean_red: RedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = shops / "ours" / "shops" / "shops_load_data.py"
+    code = CONNECTOR.replace("wherescape.push_to_target(", "wherescape.target.execute(")
+    code = code.replace(
+        '    wherescape.write_parameter("BEGUN", "yes")\n',
+        """    wherescape.query_meta("SELECT red.WsParameterWrite('BEGUN', 'yes', NULL)")\n""",
+    )
+    loading = "    wherescape.load(TABLE, records, mark=mark)\n"
+    caught = f"    try:\n    {loading}    except Exception:\n        return\n"
+    module.write_text(code.replace(loading, caught), "utf-8")
+    monkeypatch.chdir(shops)
+    done = show("ours.shops", env=clean_red.environment("load_shops_shop"))
+    assert done.exit_code == 0, done.output
+    assert clean_red.read_parameter("BEGUN") is None
+    assert clean_red.query_warehouse("SELECT 1 FROM pg_tables WHERE tablename = 'no_preview'") == []
+
+
 def test_what_hubspot_loads_is_found_and_not_what_it_sends() -> None:
     assert find_loader("hubspot", Path.cwd()).load.__name__ == "hubspot_collect_data"
 

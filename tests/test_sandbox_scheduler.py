@@ -196,6 +196,12 @@ def test_tokens_are_replaced_where_they_have_a_value(clean_red: RedServer, scrip
     assert result.message == "warehouse $PNothing$ https://x $WSL_SRCCFG_user$ $5"
 
 
+def test_a_token_is_found_in_any_case_as_its_variable_is(clean_red: RedServer, script: Path) -> None:
+    script.write_text("print(1)\nprint('$WSL_SRCCFG_apikey$')\n")
+    result = clean_red.run_host_script(script, source_config={"APIKEY": "glpat-1"})
+    assert result.message == "glpat-1"
+
+
 def test_characters_beyond_ascii_in_a_script_stay_as_they_are(clean_red: RedServer, script: Path) -> None:
     assert run(clean_red, script, "print(1)\nprint(ascii('né\N{GRINNING FACE}'))").message == r"'n\xe9\U0001f600'"
 

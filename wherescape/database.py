@@ -58,10 +58,12 @@ class Database:
 
     Arguments:
         login: where it is and who asks.
+        keeps_changes: whether transactions are committed; if not, each is rolled back at its end.
     """
 
-    def __init__(self, login: Login) -> None:
+    def __init__(self, login: Login, *, keeps_changes: bool = True) -> None:
         self.login = login
+        self._keeps_changes = keeps_changes
         self._connection: pyodbc.Connection | None = None
         self._dialect = dialects.OTHER
         self._is_in_transaction = False
@@ -301,8 +303,8 @@ class Database:
                     # The driver would send what is before it: an UPDATE without its WHERE.
                     raise StatementFailed(f"The statement holds a NUL character: {what[:80]!r}.")
                 yield connection.cursor()
-                committing = True
-                connection.commit()
+                committing = self._keeps_changes
+                connection.commit() if self._keeps_changes else connection.rollback()
             except BaseException as error:
                 alive = self._roll_back(connection)
                 if isinstance(error, pyodbc.Error):

@@ -11,6 +11,8 @@ from pathlib import Path
 from wherescape.errors import EnvironmentVariableError
 
 PREFIX = "WSL_"
+SOURCE_PREFIX = "WSL_SRCCFG_"
+"""What the variables of an API connection begin with; the name of the connection's field follows."""
 _UNREPLACED_TOKEN = re.compile(r"\$WSL_SRCCFG_[^$]*\$", re.IGNORECASE)
 
 _PURPOSE = {

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +15,7 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 from wherescape.column_types import Capacity
+from wherescape.database import Database
 from wherescape.dialects import POSTGRESQL
 from wherescape.errors import DatabaseError, DeclarationError, TableNotRegistered
 from wherescape.high_water_mark import HighWaterMark
@@ -130,8 +132,8 @@ def preview(loader: Loader, variables: Mapping[str, str], rows: int = 10) -> Pre
     raise DeclarationError(f"{loader.name} has ended without loading anything, so there is nothing to show.")
 
 
-class _Seen(Exception):  # noqa: N818
-    """Ends a load function at its load, so that nothing behind it happens."""
+class _Seen(BaseException):  # noqa: N818
+    """Ends a load function at its load, so that nothing behind it happens, whatever errors the function catches."""
 
     def __init__(self, preview: Preview) -> None:
         super().__init__()
@@ -146,6 +148,20 @@ class _Looking(WhereScape):
         self._rows = rows
         self._has_red = bool(variables.get("WSL_META_DSN"))
         self._has_target = bool(variables.get("WSL_TGT_DSN"))
+
+    # Whatever a connector does with a database itself is rolled back.
+
+    @cached_property
+    def meta(self) -> Database:
+        return Database(self._environment.login("repository", "WSL_META"), keeps_changes=False)
+
+    @cached_property
+    def target(self) -> Database:
+        return Database(self._environment.login("target", "WSL_TGT"), keeps_changes=False)
+
+    @cached_property
+    def source(self) -> Database:
+        return Database(self._environment.login("source", "WSL_SRC"), keeps_changes=False)
 
     def load(self, table: Table, records: Any, *, mark: HighWaterMark | None = None, **options: Any) -> NoReturn:
         """End the load function with the first records."""
@@ -191,7 +207,7 @@ class _Looking(WhereScape):
             return super().columns_by_source(table) if self._has_red else {}
         return {}
 
-    # What writes does nothing.
+    # What writes is not even tried: it may take long, and RED may not be known.
 
     def write_parameter(self, name: str, value: str = "", comment: str | None = None) -> int:
         return 1

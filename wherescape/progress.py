@@ -98,6 +98,11 @@ def age_text(seconds: float | None) -> str:
     return f"{max(seconds, 0):.0f} s"
 
 
+def number_text(number: int | None) -> str:
+    """Say a number: `1,204`; nothing if it is unknown."""
+    return "" if number is None else f"{number:,}"
+
+
 def seconds_text(seconds: float) -> str:
     """Say how long: `0.2 s`, `14 s`, `3 min 20 s`, `2 h 5 min`."""
     if seconds < 9.95:

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+from wherescape.environment import SOURCE_PREFIX
+
 MASK = "***"
 _SHORTEST_SECRET = 4
 _SHORTEST_LINE = 8
@@ -88,7 +90,7 @@ def add_secrets_of(environ: Mapping[str, str]) -> None:
         name = name.upper()
         if not name.startswith("WSL_") or name in _NUMBERS:
             continue
-        if is_secret_name(name.removeprefix("WSL_SRCCFG_")):
+        if is_secret_name(name.removeprefix(SOURCE_PREFIX)):
             add_secret(value)
         for match in _PASSWORD_OF_DSN.finditer(value) if name.endswith("_DSN") else ():
             add_secret(match["braced"].replace("}}", "}") if match["braced"] is not None else match["plain"].strip())

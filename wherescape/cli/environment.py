@@ -6,13 +6,12 @@ from pathlib import Path
 
 import click
 
-from wherescape.environment import PREFIX
+from wherescape.environment import PREFIX, SOURCE_PREFIX
 from wherescape.redaction import redact
 from wherescape.sandbox.red_server import RedServer
 
 WS_ENV = Path("ws_env.py")
 NEEDED = "WSL_META_DSN"
-SOURCE_PREFIX = "WSL_SRCCFG_"
 SERVER = Path(".wherescape")
 """Where `wherescape run` keeps the work folder of its stand-in server."""
 

@@ -16,6 +16,7 @@ from wherescape.api_response import ApiResponse
 from wherescape.api_source import checked_address
 from wherescape.cli.terminal import console_for_lines, show_columns
 from wherescape.column_types import DataType
+from wherescape.environment import SOURCE_PREFIX
 from wherescape.paging import Offset, PageNumber, Paging, Whole
 from wherescape.redaction import add_secret
 from wherescape.scaffold.connector import (
@@ -39,7 +40,7 @@ from wherescape.scaffold.proposals import (
 )
 from wherescape.tables import Column
 
-KEY_VARIABLE = "WSL_SRCCFG_APIKEY"
+KEY_VARIABLE = f"{SOURCE_PREFIX}APIKEY"
 EXAMPLE = "https://api.example.com/v1"
 
 

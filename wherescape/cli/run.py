@@ -12,7 +12,6 @@ from rich.console import Console
 
 from wherescape.cli.environment import (
     SERVER,
-    SOURCE_PREFIX,
     environment_option,
     find_variables,
     schema_option,
@@ -20,6 +19,7 @@ from wherescape.cli.environment import (
     ws_env_option,
 )
 from wherescape.cli.terminal import console_for_lines, show_rows
+from wherescape.environment import SOURCE_PREFIX
 from wherescape.progress import rows_text
 from wherescape.sandbox.red_server import RedServer
 from wherescape.sandbox.scheduler import Execution, TaskResult, run_outside

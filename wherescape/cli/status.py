@@ -24,7 +24,7 @@ from wherescape.load_status import (
 )
 from wherescape.pages.page import write_page
 from wherescape.pages.status_page import status_page
-from wherescape.progress import age_text, seconds_text
+from wherescape.progress import age_text, number_text, seconds_text
 from wherescape.repository import Repository
 
 LONGEST_SPARKLINE = 20
@@ -130,8 +130,8 @@ def _cells(status: LoadStatus, blocks: str) -> dict[str, str]:
         "status": status.state,
         "last run": f"{last.started:%Y-%m-%d %H:%M}" if last else "",
         "ago": age_text(status.age_seconds),
-        "rows": _number(last.inserted if last else None),
-        "rejected": _number((last.rejected if last else None) or None),
+        "rows": number_text(last.inserted if last else None),
+        "rejected": number_text((last.rejected if last else None) or None),
         "took": seconds_text(last.seconds) if last and last.seconds is not None else "",
         "mark": status.mark.text if status.mark else "",
         "mark's age": age_text(status.mark.age_seconds) if status.mark else "",
@@ -148,7 +148,3 @@ def sparkline(counts: list[int | None], blocks: str) -> str:
 def _block(count: int, most: int, blocks: str) -> str:
     # The lowest one is for no rows alone.
     return blocks[1 + round((len(blocks) - 2) * count / most)] if count else blocks[0]
-
-
-def _number(number: int | None) -> str:
-    return "" if number is None else f"{number:,}"

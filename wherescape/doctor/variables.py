@@ -3,14 +3,13 @@
 from collections.abc import Iterator, Mapping
 
 from wherescape.doctor.findings import Finding
-from wherescape.environment import PREFIX, Environment, is_unreplaced
+from wherescape.environment import PREFIX, SOURCE_PREFIX, Environment, is_unreplaced
 from wherescape.errors import EnvironmentVariableError
 from wherescape.redaction import MASK, is_secret_name, redact
 
 TOPIC = "variables"
 NUMBERS = ("WSL_SEQUENCE", "WSL_JOB_KEY", "WSL_TASK_KEY")
 SCHEMAS = ("red", "dbo")
-OF_API = "WSL_SRCCFG_"
 READ = {
     *(f"WSL_{which}_{field}" for which in ("META", "TGT") for field in ("DSN", "USER", "PWD")),
     *("WSL_META_SCHEMA", "WSL_WORKDIR", "WSL_LOAD_FULLNAME"),
@@ -25,7 +24,7 @@ def check_variables(variables: Mapping[str, str]) -> Iterator[Finding]:
     """
     environment = Environment(variables)
     for name, value in sorted(variables.items()):
-        if value and (name.upper() in READ or name.upper().startswith(OF_API)) and not is_unreplaced(value):
+        if value and (name.upper() in READ or name.upper().startswith(SOURCE_PREFIX)) and not is_unreplaced(value):
             yield Finding(TOPIC, "ok", f"{name} = {_shown(name.upper(), value)}")
     for name, value in variables.items():
         if _is_ours(name) and is_unreplaced(value):
@@ -61,4 +60,4 @@ def _is_ours(name: str) -> bool:
 
 
 def _shown(name: str, value: str) -> str:
-    return MASK if is_secret_name(name.removeprefix(OF_API)) else redact(value)
+    return MASK if is_secret_name(name.removeprefix(SOURCE_PREFIX)) else redact(value)

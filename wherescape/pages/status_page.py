@@ -7,7 +7,7 @@ from itertools import groupby
 from wherescape.load_status import LoadStatus, Overview, remark_of, summary
 from wherescape.pages import charts
 from wherescape.pages.page import render
-from wherescape.progress import age_text, rows_text, seconds_text
+from wherescape.progress import age_text, number_text, rows_text, seconds_text
 from wherescape.redaction import redact
 from wherescape.task_history import MOST_RUNS, TaskRun
 
@@ -95,8 +95,8 @@ def _row(status: LoadStatus) -> TableRow:
         name=f"{status.schema}.{status.table}" if status.schema else status.table,
         color=COLORS_OF_STATES[state],
         ago=f"{age_text(status.age_seconds)} ago" if last else "",
-        rows=_number(last.inserted if last else None),
-        rejected=_number((last.rejected if last else None) or None),
+        rows=number_text(last.inserted if last else None),
+        rejected=number_text((last.rejected if last else None) or None),
         took=_took(last) if last else "",
         mark=status.mark.text if status.mark else "",
         mark_age=age_text(status.mark.age_seconds) if status.mark else "",
@@ -112,8 +112,8 @@ def _run_row(run: TaskRun) -> RunRow:
         f"{run.started:%Y-%m-%d %H:%M:%S}",
         run.outcome,
         COLORS_OF_RUNS.get(run.outcome, "quiet"),
-        _number(run.inserted),
-        _number(run.rejected or None),
+        number_text(run.inserted),
+        number_text(run.rejected or None),
         _took(run),
         redact(run.message),
     )
@@ -121,10 +121,6 @@ def _run_row(run: TaskRun) -> RunRow:
 
 def _took(run: TaskRun) -> str:
     return "" if run.seconds is None else seconds_text(run.seconds)
-
-
-def _number(number: int | None) -> str:
-    return "" if number is None else f"{number:,}"
 
 
 def _spark(runs: Sequence[TaskRun], values: Sequence[float | None], what: str) -> Spark:

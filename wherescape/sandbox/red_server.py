@@ -16,6 +16,7 @@ from typing import Self
 
 import pyodbc
 
+from wherescape.environment import SOURCE_PREFIX
 from wherescape.errors import SandboxError
 from wherescape.repository import DATA_STORES, DIMENSIONS, EDW_TABLES, FACT_TABLES, TableKind
 from wherescape.sandbox import scheduler
@@ -429,7 +430,7 @@ class RedServer:
                 [f"WSL_SRC_{name}" for name in ("DSN", "SERVER", "DBPORT", "DBID", "DB", "SCHEMA", "USER", "PWD")], ""
             ),
             "WSL_SRC_DSN_ARCH": "32",
-            **{f"WSL_SRCCFG_{name}": value for name, value in (source_config or {}).items()},
+            **{f"{SOURCE_PREFIX}{name}": value for name, value in (source_config or {}).items()},
             **variables,
         }
 

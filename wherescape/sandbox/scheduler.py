@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wherescape.environment import SOURCE_PREFIX
 from wherescape.errors import SandboxError
 from wherescape.repository import COUNTERS
 
@@ -170,7 +171,9 @@ def run_outside(script: Path, variables: Mapping[str, str], execution: Execution
 
     environ = {name: value for name, value in variables.items() if name.upper().startswith("WSL_")}
     red = WhereScape(environ)
-    config = {name.upper().removeprefix("WSL_SRCCFG_"): value for name, value in environ.items()}
+    config = {
+        name[len(SOURCE_PREFIX) :]: value for name, value in environ.items() if name.upper().startswith(SOURCE_PREFIX)
+    }
     try:
         text = _replace_tokens(_read(script), lambda name: red.read_parameter(name) or None, config)
     finally:
@@ -201,11 +204,15 @@ def _run(work_file: Path, text: str, variables: Mapping[str, str], execution: Ex
 
 
 def _replace_tokens(text: str, read_parameter: Callable[[str], str | None], source_config: Mapping[str, str]) -> str:
-    """Replace $PNAME$ and $WSL_SRCCFG_name$ in a script; a token that has no value stays. RED 10.4: Host Scripts."""
+    """Replace $PNAME$ and $WSL_SRCCFG_name$ in a script; a token that has no value stays. RED 10.4: Host Scripts.
+
+    A field is found in any case, as its variable is: a person may have set it by hand.
+    """
+    fields = {name.lower(): value for name, value in source_config.items()}
 
     def replacement(token: re.Match[str]) -> str:
         name = token["parameter"]
-        value = read_parameter(name) if name else source_config.get(token["field"])
+        value = read_parameter(name) if name else fields.get(token["field"].lower())
         return token[0] if value is None else value
 
     return TOKEN.sub(replacement, text)

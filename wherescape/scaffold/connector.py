@@ -13,6 +13,7 @@ from typing import Any
 from wherescape.errors import DeclarationError
 from wherescape.paging import Cursor, Links, Offset, PageNumber, Paging, Whole
 from wherescape.scaffold.proposals import ProposedColumn
+from wherescape.text_file import write_whole
 
 LINE_LENGTH = 119
 SINCE_FORMATS = ("iso", "date", "seconds", "milliseconds")
@@ -137,11 +138,6 @@ class NewConnector:
     def changed_column(self) -> ProposedColumn | None:
         """The column that tells when a record changed last."""
         return next((column for column in self.columns if column.source == self.changed), None)
-
-    @property
-    def is_nested(self) -> bool:
-        """Whether a field is inside another one."""
-        return any("." in column.source for column in self.columns)
 
     @property
     def moments(self) -> dict[int, list[str]]:
@@ -283,11 +279,9 @@ def write_files(folder: Path, files: dict[Path, str]) -> None:
         raise DeclarationError(f"{folder / existing[0]} exists already; choose another name, or remove it first.")
     try:
         for place, text in files.items():
-            target = folder / place
             if place.name == "__init__.py":
                 _make_packages(folder, place.parent.parent)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text, encoding="utf-8")
+            write_whole(folder / place, text)
     except OSError as error:
         raise DeclarationError(f"{folder} cannot be written: {error}. Choose another with --folder.") from error
 
