@@ -96,6 +96,13 @@ def test_zero_keys_are_counted_and_null_keys_are_told_from_them(
     assert "NULL 1" in result.page.read_text(encoding="utf-8")
 
 
+def test_without_an_earlier_day_nothing_has_become_worse(red: RedServer, run: Run) -> None:
+    fact(red, "fact_sales", (0,), (0,))
+    page = run().page.read_text(encoding="utf-8")
+    assert '<td class="change quiet">-</td>' in page
+    assert "change warn" not in page
+
+
 def test_names_are_quoted_in_queries_in_the_csv_and_on_the_page(red: RedServer, run: Run) -> None:
     fact(red, 'Fact "of", <b>', (0,), (1,), keys=("Order",))
     result = run()

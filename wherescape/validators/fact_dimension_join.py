@@ -107,7 +107,7 @@ def _judge(
     if zero_share + null_share > max_share:
         warnings.append(f"{key} has {named}, more than max_share {percent(max_share)}")
     last = before.last(key, "count_of_all_records", "count_of_0_key_records")
-    earlier_share = share_of(last[1][1], last[1][0]) if last else 0.0
+    earlier_share = share_of(last[1][1], last[1][0]) if last else zero_share
     growth = zero_share - earlier_share
     if last and growth > max_growth:
         warnings.append(
